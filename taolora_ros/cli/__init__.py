@@ -1,0 +1,1 @@
+"""The `taolora` command, one short file a verb."""

@@ -1,0 +1,1 @@
+"""From messages to rows: channel specs, field readers, stamps, grid, windows."""

@@ -1,0 +1,1 @@
+"""A folder an operation: the definition, and an engine each for CPU and GPU."""

@@ -1,0 +1,1 @@
+"""What keeps an event whole: frozen baselines and the full-precision buffer."""

@@ -1,0 +1,1 @@
+"""INT4 codes, time-aware activation scales, the low-rank fit."""

@@ -1,0 +1,1 @@
+"""Which tokens are transients: variance, energy, clip share, and the router."""

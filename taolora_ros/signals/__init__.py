@@ -1,0 +1,1 @@
+"""Streaming statistics of rows, and the re-basing of a session."""

@@ -1,0 +1,1 @@
+"""A MuJoCo arm at work, and its faults."""

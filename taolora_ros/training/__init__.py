@@ -1,0 +1,1 @@
+"""From normal recordings to a calibrated model."""
