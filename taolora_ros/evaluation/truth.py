@@ -1,0 +1,70 @@
+"""Ground truth: from a recorded label series or the simulator's fault reports to true events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from taolora_ros.errors import InputError
+from taolora_ros.evaluation.events import Truth
+from taolora_ros.samples import Floats, Ints
+
+
+def truths_from_series(
+    stamps_ns: Ints, values: Floats, *, kind: str = 'anomaly'
+) -> tuple[Truth, ...]:
+    """Each run of non-zero labels is one true event.
+
+    A label holds until the next one; the last holds for the median distance of two labels.
+
+    Args:
+        stamps_ns: [T] when each label was recorded, in any order.
+        values: [T] 0 where normal, anything else where anomalous.
+        kind: what the events are called.
+    """
+    if not len(stamps_ns):
+        return ()
+    order = np.argsort(stamps_ns, kind='stable')
+    stamps = np.asarray(stamps_ns, dtype=np.int64)[order]
+    flags = np.asarray(values)[order] != 0
+    period = int(np.median(np.diff(stamps))) if len(stamps) > 1 else 0
+    until = np.append(stamps, stamps[-1] + period)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], flags, [False])).astype(np.int8)))
+    return tuple(
+        Truth(kind, int(until[begin]), int(until[end]))
+        for begin, end in zip(edges[::2], edges[1::2], strict=True)
+    )
+
+
+def truths_from_reports(texts: Iterable[str]) -> tuple[Truth, ...]:
+    """The true events told by `/ground_truth/faults`: one JSON object at onset and one at end.
+
+    Raises:
+        InputError: a report is no JSON object or lacks id, kind, onset_ns or end_ns.
+    """
+    truths: dict[int, Truth] = {}
+    for text in texts:
+        report = _parse(text)
+        try:
+            truths[int(report['id'])] = Truth(
+                str(report['kind']), int(report['onset_ns']), int(report['end_ns'])
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f'fault report {text!r} lacks or garbles {error}; '
+                'needed: id, kind, onset_ns, end_ns'
+            ) from None
+    return tuple(sorted(truths.values(), key=lambda truth: truth.onset_ns))
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        report = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f'fault report {text!r} is no JSON: {error}') from None
+    if not isinstance(report, dict):
+        raise InputError(f'fault report {text!r} is no JSON object')
+    return report
