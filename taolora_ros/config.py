@@ -179,6 +179,9 @@ class DetectionConfig(_Validated):
     warmup_s: float = setting(
         2.0, 'time over which a session re-bases its channels, in s', low=0.0
     )
+    tracking_s: float = setting(
+        600.0, 'time constant with which locations follow a normal session, in s', low=1.0
+    )
     merge_s: float = setting(
         0.5, 'alarms closer than this are one event, in s', low=0.0, reconfigure=False
     )
@@ -295,8 +298,36 @@ def to_mapping(config: Any) -> dict[str, Any]:
     return typing.cast(dict[str, Any], plain(config))
 
 
-def read_config(path: Path) -> Config:
+def overlay(base: T, changes: Mapping[str, Any]) -> T:
+    """A copy of settings in which some are changed, validated as a whole.
+
+    Args:
+        base: settings that hold where `changes` says nothing.
+        changes: plain data of the same shape; any part may be missing.
+
+    Raises:
+        ConfigError: unknown key, wrong type or a value out of range; names the path.
+    """
+    return from_mapping(type(base), _merged(to_mapping(base), changes))
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def read_config(path: Path, base: Config | None = None) -> Config:
     """Read a YAML file of settings.
+
+    Args:
+        path: the file.
+        base: settings that hold where the file says nothing; the defaults unless given.
 
     Raises:
         ConfigError: the file is missing, is no YAML, or holds a setting that is not valid.
@@ -308,7 +339,9 @@ def read_config(path: Path) -> Config:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
         raise ConfigError(f'{path}: cannot be read as YAML: {reason}') from None
+    if not isinstance(values or {}, Mapping):
+        raise ConfigError(f'{path}: expected settings by name, got {values!r:.80}')
     try:
-        return from_mapping(Config, values or {})
+        return overlay(base or Config(), values or {})
     except ConfigError as error:
         raise ConfigError(f'{path}: {error}') from None

@@ -1,0 +1,89 @@
+"""Latency histograms and memory: what the detector knows of its own speed, at fixed cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+NS_PER_S = 1e9
+_SUB_BITS = 5  # 32 buckets an octave: a percentile is at most 1/32 too high
+_SUB = 1 << _SUB_BITS
+_OCTAVES = 64 - _SUB_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long something took, over the durations recorded; all 0 where there is none."""
+
+    count: int
+    p50_s: float
+    p99_s: float
+    max_s: float
+
+
+class LatencyHistogram:
+    """Durations in buckets that widen with them: 15 kB, however many are recorded."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (_OCTAVES * _SUB)
+        self._count = 0
+        self._max_ns = 0
+
+    def record(self, duration_ns: int) -> None:
+        """Add one duration; a negative one (a clock that stepped) counts as 0."""
+        duration_ns = max(0, duration_ns)
+        self._counts[_bucket(duration_ns)] += 1
+        self._count += 1
+        self._max_ns = max(self._max_ns, duration_ns)
+
+    @contextmanager
+    def timed(self, clock_ns: Callable[[], int]) -> Iterator[None]:
+        """Record how long the body takes on a monotonic clock."""
+        start_ns = clock_ns()
+        yield
+        self.record(clock_ns() - start_ns)
+
+    def quantile_ns(self, share: float) -> int:
+        """Smallest bucket end that at least this share of the durations does not exceed."""
+        needed = max(1, math.ceil(share * self._count))
+        seen = 0
+        for index, count in enumerate(self._counts):
+            seen += count
+            if seen >= needed:
+                return min(_last(index), self._max_ns)
+        return self._max_ns
+
+    def summary(self) -> Latency:
+        """Median, 99th percentile and maximum, in s."""
+        p50_ns, p99_ns = self.quantile_ns(0.5), self.quantile_ns(0.99)
+        return Latency(self._count, p50_ns / NS_PER_S, p99_ns / NS_PER_S, self._max_ns / NS_PER_S)
+
+    def clear(self) -> None:
+        """Forget everything: a new report period begins."""
+        self._counts = [0] * (_OCTAVES * _SUB)
+        self._count = self._max_ns = 0
+
+
+def _bucket(duration_ns: int) -> int:
+    """Index of a duration: its octave, then its 32nd of that octave; exact below 64."""
+    shift = max(0, duration_ns.bit_length() - _SUB_BITS - 1)
+    return shift * _SUB + (duration_ns >> shift)
+
+
+def _last(index: int) -> int:
+    """Largest duration of a bucket, in ns."""
+    shift = max(0, index // _SUB - 1)
+    return ((index - shift * _SUB + 1) << shift) - 1
+
+
+def resident_mb(status: Path = Path('/proc/self/status')) -> float:
+    """Resident memory of this process in MB; 0 where the system does not tell."""
+    try:
+        lines = status.read_text(encoding='ascii', errors='replace').splitlines()
+    except OSError:
+        return 0.0
+    sizes = [line.split()[1] for line in lines if line.startswith('VmRSS:')]
+    return int(sizes[0]) / 1024 if sizes else 0.0
