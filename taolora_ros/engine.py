@@ -1,0 +1,152 @@
+"""Streaming inference: grid rows in, hops with scores, routes and events out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taolora_ros.config import Config
+from taolora_ros.detection.events import EventTracker
+from taolora_ros.detection.scoring import Score, ScoreCalibration, Scorer
+from taolora_ros.detection.thresholds import AlarmRate
+from taolora_ros.detection.watch import Observation, Watch, WatchModel
+from taolora_ros.preservation.buffer import OutlierBuffer
+from taolora_ros.samples import NS_PER_S, Event, Floats, Gap, Hop, Phase, Routing, Row
+
+_STEADY = Routing(is_transient=False, variance_ratio=1.0, energy_z=0.0, clip_share=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class DetectorModel:
+    """A trained detector: everything that an artifact holds."""
+
+    channels: tuple[str, ...]  # [C] concrete, e.g. '/joint_states:effort[elbow]'
+    watch: WatchModel
+    scores: ScoreCalibration
+    alarms: AlarmRate
+    trained_on: tuple[str, ...]  # names of the normal recordings
+
+    @property
+    def config(self) -> Config:
+        """The settings it was trained with."""
+        return self.watch.config
+
+
+class Engine:
+    """Pushes rows through a trained detector, one hop at a time."""
+
+    def __init__(self, model: DetectorModel, config: Config | None = None) -> None:
+        """Start a session.
+
+        Args:
+            model: the trained detector.
+            config: settings for detection and preservation; the model's own by default.
+        """
+        self.model = model
+        self._config = config or model.config
+        self._patch = model.config.window.patch
+        self._period_ns = NS_PER_S / model.config.ingest.sample_rate_hz
+        self._watch = Watch(model.watch)
+        self._scorer = Scorer(model.scores)
+        self._tracker = EventTracker(self._config.detection)
+        self.buffer = OutlierBuffer(
+            self._config.preservation, len(model.channels), model.config.period_s
+        )
+        self._rows: list[Row] = []
+        self._first_ns = self._last_ns = 0
+        self._set_threshold()
+
+    def _set_threshold(self) -> None:
+        self.threshold = self.model.alarms.threshold(self._config.detection.false_alarms_per_hour)
+
+    def retune(self, config: Config) -> None:
+        """Take new detection settings between two hops; the session goes on."""
+        self._config = config
+        self._tracker.retune(config.detection)
+        self._set_threshold()
+
+    def push(self, item: Row | Gap) -> Hop | None:
+        """Take one row or gap; a hop comes out when a token is complete, or an event must end."""
+        if isinstance(item, Gap):
+            return self._pass_gap(item)
+        if not self._rows and round(item.stamp_ns / self._period_ns) % self._patch:
+            return None  # tokens begin at multiples of the patch, wherever a stream was joined
+        self.buffer.push(item)
+        self._rows.append(item)
+        if len(self._rows) < self._patch:
+            return None
+        rows, self._rows = self._rows, []
+        return self._step(rows)
+
+    def finish(self) -> Hop | None:
+        """End the stream; the hop that closes the open event repeats the stamps of the last."""
+        event = self._tracker.finish()
+        self.buffer.follow(event)
+        self.buffer.clear()
+        return self._unscored(Phase.WATCHING, event) if event else None
+
+    def reset(self) -> None:
+        """Begin a new session: warm up and re-base again."""
+        self._rows = []
+        self._watch.restart()
+        self._scorer.reset()
+
+    def _pass_gap(self, gap: Gap) -> Hop | None:
+        """Restart the windows; re-base too if the gap is longer than a warm-up, or runs back."""
+        silence_s = (gap.end_ns - gap.start_ns) / NS_PER_S
+        closing = self.finish()
+        if 0.0 <= silence_s < self.model.config.detection.warmup_s:
+            self._rows = []
+            self._watch.resume()
+        else:
+            self.reset()
+        return closing
+
+    def _step(self, rows: list[Row]) -> Hop:
+        self._first_ns, self._last_ns = rows[0].stamp_ns, rows[-1].stamp_ns
+        observed = self._watch.step(
+            np.stack([row.values for row in rows]),
+            np.stack([row.peaks for row in rows]),
+            is_frozen=self._tracker.is_open,
+        )
+        if isinstance(observed, list):
+            self._scorer.rebase(np.stack([seen.evidences.values for seen in observed]))
+        if not isinstance(observed, Observation):
+            return self._unscored(Phase.WARMING, None)
+        score = self._scorer.score(observed.evidences)
+        contributions = self.model.watch.layout.fold(score.shares)
+        event = self._tracker.step(
+            self._first_ns,
+            self._last_ns,
+            score,
+            self.threshold,
+            contributions,
+            is_transient=observed.routing.is_transient,
+        )
+        self.buffer.follow(event)
+        return self._hop(Phase.WATCHING, score, contributions, observed.routing, event)
+
+    def _unscored(self, phase: Phase, event: Event | None) -> Hop:
+        nothing = np.zeros(len(self.model.channels))
+        return self._hop(phase, Score(0.0, 1.0, nothing), nothing, _STEADY, event)
+
+    def _hop(
+        self,
+        phase: Phase,
+        score: Score,
+        contributions: Floats,
+        routing: Routing,
+        event: Event | None,
+    ) -> Hop:
+        return Hop(
+            first_ns=self._first_ns,
+            last_ns=self._last_ns,
+            phase=phase,
+            score=score.value,
+            threshold=self.threshold,
+            p_value=score.p_value,
+            contributions=contributions,
+            routing=routing,
+            event=event,
+        )

@@ -1,0 +1,91 @@
+"""Re-basing: a session's own location of each channel, as far as its warm-up can tell it.
+
+Sessions differ in mounting, temperature and set point more than a fault differs from its session.
+How much a warm-up says about a session depends on the channel: the median of two seconds pins
+down a shaft's speed, but not the mean posture of an arm in the middle of its cycle. So the
+location is a random-effects estimate (Efron and Morris 1975): with b² the variance of locations
+between sessions and w² the variance of a warm-up's median within a session,
+
+    location = prior + k · (median of the warm-up − prior),   k = b² / (b² + w²)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from taolora_ros.samples import Floats
+
+MIN_BETWEEN = (
+    0.25  # b is at least this share of the within-session deviation: few sessions are seen
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SessionPrior:
+    """What normal recordings say about a channel before a session begins. C columns."""
+
+    location: Floats  # [C] median over sessions, in the channel's unit
+    scale: Floats  # [C] standard deviation within a session; 1 where the channel is constant
+    shrink: Floats  # [C] k, 0 to 1
+    active: Floats  # [C] 1 where the channel varies, 0 where it is constant and ignored
+
+    def rebased(self, warmup: Floats) -> Floats:
+        """Location [C] of a session whose warm-up rows are [n, C]."""
+        median: Floats = np.median(warmup, axis=0)
+        return self.location + self.shrink * (median - self.location)
+
+    def scaled(self, rows: Floats, location: Floats) -> Floats:
+        """Rows [n, C] about a location, in within-session deviations; 0 where constant."""
+        return (rows - location) / self.scale * self.active
+
+
+def shrinkage(medians: Sequence[Floats], within: Floats, floor: Floats) -> Floats:
+    """Share k of a warm-up's departure that is believed.
+
+    Args:
+        medians: a median [C] for each session.
+        within: variance [C] of a warm-up's median about its session's median, w².
+        floor: least variance [C] between sessions that is granted, whatever the few seen say.
+    """
+    between = np.var(np.stack(medians), axis=0, ddof=1) if len(medians) > 1 else floor
+    between = np.maximum(between, floor)
+    total = between + within
+    return np.divide(between, total, out=np.zeros_like(total), where=total > 0)
+
+
+def fit_session_prior(sessions: Sequence[Floats], warmup_rows: int) -> SessionPrior:
+    """Learn the prior from normal sessions.
+
+    Args:
+        sessions: rows [T, C] a recording, each longer than the warm-up.
+        warmup_rows: rows over which a session re-bases.
+    """
+    medians = [np.median(rows, axis=0) for rows in sessions]
+    location = np.median(np.stack(medians), axis=0)
+    centered = np.concatenate(
+        [rows - middle for rows, middle in zip(sessions, medians, strict=True)]
+    )
+    scale = np.sqrt(np.mean(centered**2, axis=0))
+    active = scale > 1e-9 * np.maximum(np.abs(location), 1e-3)
+    safe = np.where(active, scale, 1.0)
+    within = np.mean(
+        [
+            np.mean(
+                [(median - middle) ** 2 for median in _warmup_medians(rows, warmup_rows)], axis=0
+            )
+            for rows, middle in zip(sessions, medians, strict=True)
+        ],
+        axis=0,
+    )
+    floor = (MIN_BETWEEN * scale) ** 2
+    return SessionPrior(location, safe, shrinkage(medians, within, floor), active.astype(float))
+
+
+def _warmup_medians(rows: Floats, warmup_rows: int) -> list[Floats]:
+    if warmup_rows < 1:
+        return [np.median(rows, axis=0)]
+    starts = range(0, max(len(rows) - warmup_rows, 0) + 1, max(warmup_rows // 2, 1))
+    return [np.median(rows[start : start + warmup_rows], axis=0) for start in starts]

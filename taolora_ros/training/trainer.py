@@ -1,0 +1,161 @@
+"""Training: from recordings of normal operation to a calibrated detector."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from taolora_ros.config import Config
+from taolora_ros.detection.watch import WatchModel
+from taolora_ros.engine import DetectorModel
+from taolora_ros.errors import CalibrationError
+from taolora_ros.model.network import Network, NetworkWeights
+from taolora_ros.routing.router import OPEN_LIMITS, fit_limits
+from taolora_ros.samples import Float32s, Floats, Recording, Routing
+from taolora_ros.signals.inputs import InputLayout, fit_input_layout
+from taolora_ros.signals.session import SessionPrior, fit_session_prior
+from taolora_ros.training.calibration import (
+    WatchedSession,
+    fit_roughness_norm,
+    fit_scores,
+    watch_session,
+)
+from taolora_ros.training.network_fit import fit_network
+from taolora_ros.training.sessions import Session, split_sessions
+
+Progress = Callable[[str, float], None]
+
+
+def train(
+    recordings: Sequence[Recording],
+    channels: Sequence[str],
+    config: Config,
+    *,
+    progress: Progress,
+) -> DetectorModel:
+    """Learn what normal looks like.
+
+    The network is fitted to all sessions; limits, tails and thresholds come from sessions that a
+    network fitted to the other folds has not seen.
+
+    Args:
+        recordings: normal operation on the grid, values [T, C].
+        channels: names of the C columns.
+        config: settings; they travel with the model.
+        progress: told the stage and the share of it that is done, 0 to 1.
+
+    Raises:
+        CalibrationError: the recordings are too short, or no channel varies.
+    """
+    sessions = split_sessions(recordings, config)
+    prior, layout = _fit_front(sessions, config)
+    if not prior.active.any():
+        raise CalibrationError(
+            'no channel varies in the normal recordings; nothing can be learned'
+        )
+    inputs = [_inputs(session, prior, layout, config) for session in sessions]
+    network = fit_network(inputs, config, progress=progress)
+    model = WatchModel(
+        config=config,
+        prior=prior,
+        layout=layout,
+        network=network,
+        residual_scale=np.ones(inputs[0].shape[1]),
+        limits=OPEN_LIMITS,
+        norm=fit_roughness_norm([rows.astype(float) for rows in inputs]),
+    )
+    held_out = _held_out_models(sessions, model, progress)
+    scale = _residual_scale(sessions, held_out, config)
+    held_out = [dataclasses.replace(fold, residual_scale=scale) for fold in held_out]
+
+    opened = _watch_all(sessions, held_out, progress, 'routing')
+    limits = fit_limits(_routings(opened), config.router.steady_share)
+    held_out = [dataclasses.replace(fold, limits=limits) for fold in held_out]
+    watched = _watch_all(sessions, held_out, progress, 'calibration')
+    scores, alarms = fit_scores(watched, config.hop_s, config.detection.merge_s)
+    return DetectorModel(
+        channels=tuple(channels),
+        watch=dataclasses.replace(model, residual_scale=scale, limits=limits),
+        scores=scores,
+        alarms=alarms,
+        trained_on=tuple(recording.name for recording in recordings),
+    )
+
+
+def _warmup_rows(config: Config) -> int:
+    return max(1, round(config.detection.warmup_s * config.ingest.sample_rate_hz))
+
+
+def _fit_front(sessions: Sequence[Session], config: Config) -> tuple[SessionPrior, InputLayout]:
+    prior = fit_session_prior([session.values for session in sessions], _warmup_rows(config))
+    peaks = np.concatenate([session.peaks for session in sessions])
+    return prior, fit_input_layout(peaks, prior.active)
+
+
+def _inputs(
+    session: Session, prior: SessionPrior, layout: InputLayout, config: Config
+) -> Float32s:
+    location = prior.rebased(session.values[: _warmup_rows(config)])
+    return layout.inputs(prior, location, session.values, session.peaks).astype(np.float32)
+
+
+def _held_out_models(
+    sessions: Sequence[Session],
+    model: WatchModel,
+    progress: Progress,
+) -> list[WatchModel]:
+    """A model for each fold, fitted to the sessions of the other folds."""
+    folds = sorted({session.fold for session in sessions})
+    models: dict[int, WatchModel] = {}
+    for done, fold in enumerate(folds):
+        progress('held-out folds', done / len(folds))
+        others = [session for session in sessions if session.fold != fold]
+        prior = fit_session_prior(
+            [session.values for session in others], _warmup_rows(model.config)
+        )
+        rows = [_inputs(session, prior, model.layout, model.config) for session in others]
+        network = fit_network(rows, model.config, progress=lambda stage, share: None)
+        models[fold] = dataclasses.replace(model, prior=prior, network=network)
+    progress('held-out folds', 1.0)
+    return [models[session.fold] for session in sessions]
+
+
+def _residual_scale(
+    sessions: Sequence[Session],
+    held_out: Sequence[WatchModel],
+    config: Config,
+) -> Floats:
+    """Deviation [I] of the residual on sessions that the network has not seen."""
+    powers: list[Floats] = []
+    for session, model in zip(sessions, held_out, strict=True):
+        rows = _inputs(session, model.prior, model.layout, config)
+        powers.append(_residuals(model.network, rows, config) ** 2)
+    scale = np.sqrt(np.mean(np.concatenate(powers), axis=0))
+    return np.where(scale > 0, scale, 1.0)
+
+
+def _residuals(weights: NetworkWeights, rows: Float32s, config: Config) -> Floats:
+    patch = config.window.patch
+    tokens = len(rows) // patch
+    mask = np.zeros(tokens, dtype=np.bool_)
+    used = rows[: tokens * patch]
+    predictions = Network(weights).run(used, mask)
+    residuals: Floats = (used - predictions)[config.model.order :].astype(float)
+    return residuals
+
+
+def _watch_all(
+    sessions: Sequence[Session], models: Sequence[WatchModel], progress: Progress, stage: str
+) -> list[WatchedSession]:
+    watched = []
+    for done, (session, model) in enumerate(zip(sessions, models, strict=True)):
+        progress(stage, done / len(sessions))
+        watched.append(watch_session(model, session))
+    progress(stage, 1.0)
+    return watched
+
+
+def _routings(watched: Sequence[WatchedSession]) -> list[Routing]:
+    return [routing for session in watched for routing in session.routings]
