@@ -1,0 +1,207 @@
+"""ROS parameters that are the fields of settings dataclasses: nothing is typed twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from taolora_ros.config import overlay, to_mapping
+from taolora_ros.errors import ConfigError, TaoloraError, nearest
+
+T = TypeVar('T')
+Kind = Parameter.Type
+
+KINDS = {bool: Kind.BOOL, int: Kind.INTEGER, float: Kind.DOUBLE, str: Kind.STRING}
+INT64_MAX = 2**63 - 1
+FOREIGN = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')  # rclpy's own
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One field of a settings dataclass as a parameter."""
+
+    name: str  # dotted, e.g. 'detection.false_alarms_per_hour'
+    kind: Kind
+    needs_reconfigure: bool
+    descriptor: ParameterDescriptor
+
+
+def settings_of(
+    kind: type[Any], *, without: Sequence[str] = (), path: str = ''
+) -> Iterator[Setting]:
+    """The leaves of a settings dataclass, depth first.
+
+    Args:
+        kind: the dataclass, its fields made by `config.setting`.
+        without: top-level fields that are no parameters.
+        path: prefix of the names.
+    """
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        name, hint = f'{path}{field.name}', hints[field.name]
+        if field.name in without:
+            continue
+        if dataclasses.is_dataclass(hint):
+            yield from settings_of(typing.cast(type[Any], hint), path=f'{name}.')
+        else:
+            yield _setting(name, hint, field.metadata)
+
+
+def _setting(name: str, hint: Any, facts: Mapping[str, Any]) -> Setting:
+    is_choice = isinstance(hint, type) and issubclass(hint, enum.Enum)
+    kind = KINDS.get(str if is_choice else hint, Kind.STRING_ARRAY)
+    low, high = facts.get('low'), facts.get('high')
+    descriptor = ParameterDescriptor(name=name, type=kind.value, description=facts['description'])
+    if is_choice:
+        choices = ', '.join(str(member.value) for member in hint)
+        descriptor.additional_constraints = f'one of {choices}'
+    if kind is Kind.DOUBLE and (low, high) != (None, None):
+        low, high = (-math.inf if low is None else low), (math.inf if high is None else high)
+        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    if kind is Kind.INTEGER and (low, high) != (None, None):
+        low, high = (-INT64_MAX if low is None else low), (INT64_MAX if high is None else high)
+        descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
+    return Setting(name, kind, facts['reconfigure'], descriptor)
+
+
+class Parameters:
+    """The parameters of a node, and which of them the user has set.
+
+    The node has to be made with `automatically_declare_parameters_from_overrides`: that is how
+    an override that no setting knows comes to light.
+    """
+
+    def __init__(self, node: Node, settings: Sequence[Setting]) -> None:
+        """Declare the parameters; those that nobody sets hold no value until `show`.
+
+        Raises:
+            ConfigError: an override with an unknown name, of a wrong type or out of range.
+        """
+        self._node = node
+        self._settings = {setting.name: setting for setting in settings}
+        self._on_change: Callable[[Mapping[str, Any]], None] | None = None
+        self._is_showing = False
+        overrides = typing.cast(dict[str, Parameter], node.get_parameters_by_prefix(''))
+        for name in overrides:
+            if name not in self._settings and not name.startswith(FOREIGN):
+                known = nearest(name, self._settings)
+                raise ConfigError(f'parameters: unknown name {name!r}; {known}')
+        self._explicit = {
+            setting.name: self._declare(setting, overrides.get(setting.name))
+            for setting in settings
+        }
+        node.add_on_set_parameters_callback(self._review)
+
+    def _declare(self, setting: Setting, override: Parameter | None) -> Any:
+        value = None if override is None else override.value
+        if override is not None:
+            self._node.undeclare_parameter(setting.name)
+        self._node.declare_parameter(
+            setting.name, setting.kind, setting.descriptor, ignore_override=True
+        )
+        if value is None:
+            return None
+        if setting.kind is Kind.DOUBLE and type(value) is int:
+            value = float(value)  # `-p detection.merge_s:=1` means 1.0
+        is_empty_list = value == [] and setting.kind is Kind.STRING_ARRAY
+        if not is_empty_list and Kind.from_parameter_value(value) is not setting.kind:
+            wanted = setting.kind.name.lower().replace('_', ' ')
+            raise ConfigError(f'{setting.name}: expected {wanted}, got {value!r}')
+        (result,) = self._node.set_parameters([Parameter(setting.name, setting.kind, value)])
+        if not result.successful:
+            raise ConfigError(f'{setting.name}: {result.reason}')
+        return value
+
+    def fill(self, base: T, changes: Mapping[str, Any] | None = None) -> T:
+        """A copy of settings with what the user has set on top.
+
+        Args:
+            base: what holds where the user has set nothing.
+            changes: values by parameter name, in place of those that the user has set.
+
+        Raises:
+            ConfigError: a value that is not valid, alone or beside the others.
+        """
+        chosen = self._explicit if changes is None else changes
+        known = to_mapping(base)
+        nested: dict[str, Any] = {}
+        for name, value in chosen.items():
+            *above, leaf = name.split('.')
+            if value is None or name.split('.')[0] not in known:
+                continue
+            level = nested
+            for part in above:
+                level = level.setdefault(part, {})
+            level[leaf] = value
+        return overlay(base, nested)
+
+    def show(self, settings: Any) -> None:
+        """Let the parameters hold what is in force."""
+        values = _flat(to_mapping(settings))
+        shown = [
+            Parameter(name, self._settings[name].kind, value)
+            for name, value in values.items()
+            if name in self._settings
+        ]
+        self._is_showing = True
+        try:
+            self._node.set_parameters(shown)
+        finally:
+            self._is_showing = False
+
+    def on_change(self, apply: Callable[[Mapping[str, Any]], None]) -> None:
+        """Call `apply` with the values set at run time; what it raises refuses them."""
+        self._on_change = apply
+
+    def require_live(self, changes: Mapping[str, Any]) -> None:
+        """Refuse changes that only a new configuration can bring about.
+
+        Raises:
+            ConfigError: names them.
+        """
+        names = [name for name in changes if self._settings[name].needs_reconfigure]
+        if names:
+            raise ConfigError(
+                f'{", ".join(names)}: needs re-configure (lifecycle: deactivate, cleanup, then '
+                'set and configure)'
+            )
+
+    def _review(self, parameters: list[Parameter]) -> SetParametersResult:
+        if self._is_showing:
+            return SetParametersResult(successful=True)
+        changes = {
+            parameter.name: parameter.value
+            for parameter in parameters
+            if parameter.name in self._settings
+        }
+        try:
+            if changes and self._on_change is not None:
+                self._on_change(changes)
+        except TaoloraError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self._explicit.update(changes)
+        return SetParametersResult(successful=True)
+
+
+def _flat(values: Mapping[str, Any], path: str = '') -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f'{path}{key}.'))
+        else:
+            flat[f'{path}{key}'] = value
+    return flat
