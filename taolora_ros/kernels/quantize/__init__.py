@@ -1,0 +1,1 @@
+"""Time-aware INT4 quantization of activations."""

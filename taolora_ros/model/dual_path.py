@@ -1,0 +1,139 @@
+"""One dense layer with two paths: Y = Q4(X)·Q4(W) + (X·A)·B·I(transient).
+
+M rows, K inputs (padded to a multiple of G), N outputs, R rank, G group size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taolora_ros.config import Activation
+from taolora_ros.errors import ArtifactError
+from taolora_ros.kernels.dual_path_linear import reference as linear
+from taolora_ros.kernels.quantize.reference import quantize
+from taolora_ros.model.base import Precision
+from taolora_ros.model.tensors import TensorReader, Tensors
+from taolora_ros.quantization.int4 import Int4Weight
+from taolora_ros.quantization.low_rank import LowRank
+from taolora_ros.samples import Bools, Float32s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DualPathWeights:
+    """Everything one layer holds.
+
+    | tensor | shape | type | what |
+    |---|---|---|---|
+    | packed | [K/2, N] | uint8 | codes −7..7 of W, two a byte along K, even k in the low nibble |
+    | scales | [K/G, N] | float16 | what a code of W is worth |
+    | steady | [K/G] | float32 | what a code of X is worth while the token is steady |
+    | down | [K, R] | float16 | A |
+    | up | [R, N] | float16 | B |
+    | bias | [N] | float32 | added to Y |
+    | dense | [K, N] | float32 | W itself, for the FP32 twin alone; may be absent |
+    """
+
+    weight: Int4Weight
+    steady: Float32s
+    low_rank: LowRank
+    bias: Float32s
+    dense: Float32s | None = None
+
+    @property
+    def inputs(self) -> int:
+        """K."""
+        return 2 * self.weight.packed.shape[0]
+
+    @property
+    def outputs(self) -> int:
+        """N."""
+        return self.weight.packed.shape[1]
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes of the two paths; the FP32 twin doesn't count."""
+        parts = (self.weight.packed, self.weight.scales, self.steady, self.bias)
+        return sum(part.nbytes for part in (*parts, self.low_rank.down, self.low_rank.up))
+
+    @property
+    def numbers(self) -> int:
+        """Weights and biases of the same layer without rounding."""
+        return (self.inputs + 1) * self.outputs
+
+    def to_tensors(self) -> Tensors:
+        """The layer as named tensors."""
+        tensors: Tensors = {
+            'packed': self.weight.packed,
+            'scales': self.weight.scales,
+            'steady': self.steady,
+            'down': self.low_rank.down,
+            'up': self.low_rank.up,
+            'bias': self.bias,
+        }
+        return tensors if self.dense is None else {**tensors, 'dense': self.dense}
+
+    @staticmethod
+    def from_tensors(
+        reader: TensorReader, *, inputs: int, outputs: int, group: int
+    ) -> DualPathWeights:
+        """Read a layer of known size; the rank is the tensors' own.
+
+        Raises:
+            ArtifactError: a tensor is missing or is not what it has to be.
+        """
+        rank = reader.shape('down', dimensions=2)[1]
+        groups = inputs // group
+        scales = reader.take('scales', np.float16, (groups, outputs), positive=True)
+        shape = (inputs, outputs)
+        return DualPathWeights(
+            weight=Int4Weight(
+                packed=reader.take('packed', np.uint8, (inputs // 2, outputs)), scales=scales
+            ),
+            steady=reader.take('steady', np.float32, (groups,), positive=True),
+            low_rank=LowRank(
+                down=reader.take('down', np.float16, (inputs, rank)),
+                up=reader.take('up', np.float16, (rank, outputs)),
+            ),
+            bias=reader.take('bias', np.float32, (outputs,)),
+            dense=reader.take('dense', np.float32, shape) if reader.has('dense') else None,
+        )
+
+
+class DualPath:
+    """A layer ready to run.
+
+    Raises:
+        ArtifactError: FP32 is asked of a layer that was saved without its dense weights.
+    """
+
+    def __init__(
+        self, weights: DualPathWeights, *, activation: Activation, precision: Precision
+    ) -> None:
+        self.weights = weights
+        self._activation = activation
+        self._precision = precision
+        if precision is Precision.FP32:
+            if weights.dense is None:
+                raise ArtifactError(
+                    'the model was saved without its FP32 twin; use a 4-bit precision'
+                )
+            self._dense = weights.dense
+        else:
+            self._operands = linear.prepare(weights.weight, weights.low_rank, weights.bias)
+
+    def __call__(self, x: Float32s, is_transient: Bools) -> Float32s:
+        """Apply the layer to rows `[M, K]` with their mask `[M]`; returns `[M, N]` float32."""
+        if self._precision is Precision.FP32:
+            y: Float32s = x @ self._dense
+            y += self.weights.bias
+            return y
+        mask = self._mask(is_transient)
+        quantized = quantize(x, self.weights.steady, mask, self._activation)
+        return linear.dual_path_linear(x, quantized, self._operands, mask)
+
+    def _mask(self, is_transient: Bools) -> Bools:
+        if self._precision is Precision.INT4_ROUTED:
+            return is_transient
+        return np.full(is_transient.shape, self._precision is Precision.INT4_ALWAYS)

@@ -1,0 +1,158 @@
+"""The linear autoregressive skip: each row from the rows before it.
+
+    x̂[t] = x[t−1] + σ ⊙ (L·W_level + D·W_differences)
+    L = x[t−1],  D = (x[t−j] − x[t−j−1]) / σ for j = 1 … order−1
+
+The last row is carried exactly and the layer sees small, unit-variance differences, so its
+rounding is small against the prediction; without rounding this is the same model as one on the
+rows themselves. Levels and differences never share a group, because a session's offset would
+coarsen the differences' scale.
+
+P rows a patch, I inputs a row, T rows, K inputs of the layer, G group size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taolora_ros.config import Activation, Config
+from taolora_ros.model.base import Precision
+from taolora_ros.model.dual_path import DualPath, DualPathWeights
+from taolora_ros.model.tensors import TensorReader, Tensors
+from taolora_ros.quantization.int4 import LARGEST, padded
+from taolora_ros.samples import Bools, Float32s
+
+_CHUNK_ROWS = 4096  # of a whole-recording run; bounds its memory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SkipWeights:
+    """The layer `linear` with K = padded(I) + padded((order − 1)·I), N = I, and its unit.
+
+    | tensor | shape | type | what |
+    |---|---|---|---|
+    | spread | [I] | float32 | σ, standard deviation of the first differences on normal data |
+    """
+
+    linear: DualPathWeights
+    spread: Float32s
+
+    def to_tensors(self) -> Tensors:
+        """The skip as named tensors."""
+        layer = {f'linear.{name}': part for name, part in self.linear.to_tensors().items()}
+        return {'spread': self.spread, **layer}
+
+    @staticmethod
+    def from_tensors(reader: TensorReader, config: Config) -> SkipWeights:
+        """Read the skip; I is the length of `spread`.
+
+        Raises:
+            ArtifactError: a tensor is missing or is not what it has to be.
+        """
+        (inputs,) = reader.shape('spread', dimensions=1)
+        group = config.quantization.group
+        return SkipWeights(
+            linear=DualPathWeights.from_tensors(
+                reader.under('linear'),
+                inputs=skip_inputs(inputs, order=config.model.order, group=group),
+                outputs=inputs,
+                group=group,
+            ),
+            spread=reader.take('spread', np.float32, (inputs,), positive=True),
+        )
+
+
+def skip_inputs(inputs: int, *, order: int, group: int) -> int:
+    """K of the skip's layer."""
+    return padded(inputs, group) + padded((order - 1) * inputs, group)
+
+
+def skip_rows(history: Float32s, spread: Float32s, *, order: int, group: int) -> Float32s:
+    """The layer's input for every row after the first `order`.
+
+    Args:
+        history: `[order + T, I]` rows, the first `order` of them only looked back at.
+        spread: `[I]` σ.
+        order: past rows that a row sees.
+        group: G.
+
+    Returns:
+        `[T, K]` float32: levels, padding, differences from the newest to the oldest, padding.
+    """
+    rows, inputs = history.shape[0] - order, history.shape[1]
+    start = padded(inputs, group)
+    x = np.zeros((rows, skip_inputs(inputs, order=order, group=group)), np.float32)
+    x[:, :inputs] = history[order - 1 : -1]
+    differences = (history[1:] - history[:-1]) / spread
+    for lag in range(1, order):  # differences[i] leads from row i to row i + 1
+        column = start + (lag - 1) * inputs
+        first = order - 1 - lag
+        x[:, column : column + inputs] = differences[first : first + rows]
+    return x
+
+
+class Skip:
+    """The skip ready to run, with the last `order` rows as its state."""
+
+    def __init__(
+        self, weights: SkipWeights, *, order: int, activation: Activation, precision: Precision
+    ) -> None:
+        self._spread = weights.spread
+        self._order = order
+        self._group = weights.linear.weight.group
+        self._linear = DualPath(weights.linear, activation=activation, precision=precision)
+        inputs = weights.spread.shape[0]
+        clips = np.repeat(weights.linear.steady, self._group) * np.float32(LARGEST + 0.5)
+        self._level_clip: Float32s = clips[:inputs]
+        first = padded(inputs, self._group)
+        self._difference_clip: Float32s | None = clips[first : first + inputs]
+        if order == 1:
+            self._difference_clip = None
+        self._past: Float32s | None = None  # [order, I]
+
+    def reset(self) -> None:
+        """Forget the past: the next row starts a segment."""
+        self._past = None
+
+    def step(self, patch: Float32s, is_transient: bool) -> Float32s:
+        """Predict each row of the patch `[P, I]` from the rows before it."""
+        history = self._history(patch)
+        prediction = self._predict(history, np.full(patch.shape[0], is_transient))
+        self._past = history[-self._order :]
+        return prediction
+
+    def run(self, rows: Float32s, is_transient: Bools) -> Float32s:
+        """Predict the rows `[T, I]` of a recording; `is_transient` `[T]` is the rows' mask."""
+        self.reset()
+        history = self._history(rows)
+        predictions = np.empty_like(rows)
+        for first in range(0, rows.shape[0], _CHUNK_ROWS):
+            chunk = slice(first, first + _CHUNK_ROWS)
+            seen = history[first : first + _CHUNK_ROWS + self._order]
+            predictions[chunk] = self._predict(seen, is_transient[chunk])
+        self._past = history[-self._order :]
+        return predictions
+
+    def clip_share(self, patch: Float32s) -> float:
+        """Share of the levels and differences of the patch `[P, I]` beyond the steady clip."""
+        beyond = np.count_nonzero(np.abs(patch) > self._level_clip)
+        if self._difference_clip is None:
+            return beyond / patch.size
+        last = patch[:1] if self._past is None else self._past[-1:]
+        differences = np.diff(np.concatenate([last, patch]), axis=0) / self._spread
+        beyond += np.count_nonzero(np.abs(differences) > self._difference_clip)
+        return beyond / (2 * patch.size)
+
+    def _history(self, rows: Float32s) -> Float32s:
+        """The rows after the past; a segment's past is its first row, held."""
+        past = np.repeat(rows[:1], self._order, axis=0) if self._past is None else self._past
+        return np.concatenate([past, rows])
+
+    def _predict(self, history: Float32s, is_transient: Bools) -> Float32s:
+        x = skip_rows(history, self._spread, order=self._order, group=self._group)
+        y = self._linear(x, is_transient)
+        y *= self._spread
+        y += history[self._order - 1 : -1]
+        return y
