@@ -130,7 +130,7 @@ def cover(stamps_ns: Ints, spans: Iterable[tuple[int, int]], *, period_ns: int) 
     """Whether the grid cell [stamp, stamp + period) of each row touches one of the spans.
 
     Args:
-        stamps_ns: [T] starts of the cells, rising.
+        stamps_ns: [T] starts of the cells, in any order.
         spans: first and last instant of each span; an empty span is one instant.
         period_ns: length of a cell.
 
@@ -139,7 +139,5 @@ def cover(stamps_ns: Ints, spans: Iterable[tuple[int, int]], *, period_ns: int) 
     """
     flags = np.zeros(len(stamps_ns), dtype=np.bool_)
     for start, end in spans:
-        first = np.searchsorted(stamps_ns, start - period_ns, side='right')
-        last = np.searchsorted(stamps_ns, max(end, start + 1), side='left')
-        flags[first:last] = True
+        flags |= (stamps_ns + period_ns > start) & (stamps_ns < max(end, start + 1))
     return flags

@@ -17,7 +17,6 @@ from taolora_ros.evaluation.runs import RunResult
 class Summary:
     """All runs together: means of what is a figure a run, pooled counts for the rest."""
 
-    runs: int
     mean_average_precision: float | None
     mean_roc_auc: float | None
     events: int
@@ -42,7 +41,6 @@ def summarize(runs: Sequence[RunResult]) -> Summary:
     tokens = [int(np.count_nonzero(run.trace.is_watching)) for run in runs]
     routed = [(run.fp16_share or 0.0) * count for run, count in zip(runs, tokens, strict=True)]
     return Summary(
-        runs=len(runs),
         mean_average_precision=mean(run.average_precision for run in runs),
         mean_roc_auc=mean(run.roc_auc for run in runs),
         events=len(matches),

@@ -47,8 +47,8 @@ def record(hops: Iterable[Hop], *, channels: int, patch: int, period_ns: int) ->
     """Collect what a pipeline yields.
 
     Args:
-        hops: in the order in which they came; the closing hop of a finished pipeline, which
-            repeats its last token to end an event, adds no token.
+        hops: in the order in which they came; a closing hop, which repeats the stamps of the
+            token before it to end an event at a gap or at the end, adds no token.
         channels: C.
         patch: rows a token holds.
         period_ns: of the grid.
@@ -56,7 +56,7 @@ def record(hops: Iterable[Hop], *, channels: int, patch: int, period_ns: int) ->
     tokens: list[Hop] = []
     detections: dict[int, Detection] = {}
     for hop in hops:
-        if not tokens or hop.first_ns > tokens[-1].first_ns:
+        if not tokens or hop.first_ns != tokens[-1].first_ns:
             tokens.append(hop)
         if event := hop.event:
             known = detections.get(event.id)

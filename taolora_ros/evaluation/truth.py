@@ -10,7 +10,10 @@ import numpy as np
 
 from taolora_ros.errors import InputError
 from taolora_ros.evaluation.events import Truth
-from taolora_ros.samples import Floats, Ints
+from taolora_ros.ingest.types import TypeRegistry
+from taolora_ros.samples import Floats, Ints, RawMessage
+
+FAULTS_TOPIC = '/ground_truth/faults'  # the simulator's reports, which name the kind of fault
 
 
 def truths_from_series(
@@ -39,8 +42,28 @@ def truths_from_series(
     )
 
 
+def truths_from_messages(
+    messages: Iterable[RawMessage], registry: TypeRegistry
+) -> tuple[Truth, ...]:
+    """The true events told by the std_msgs/String messages of `/ground_truth/faults`.
+
+    Raises:
+        InputError: a message is no string or its text no fault report.
+    """
+    texts = []
+    for message in messages:
+        text = getattr(registry.deserialize(message.data, message.type_name), 'data', None)
+        if not isinstance(text, str):
+            raise InputError(
+                f'{message.topic} holds {message.type_name}, which is no fault report; '
+                'needed: std_msgs/msg/String'
+            )
+        texts.append(text)
+    return truths_from_reports(texts)
+
+
 def truths_from_reports(texts: Iterable[str]) -> tuple[Truth, ...]:
-    """The true events told by `/ground_truth/faults`: one JSON object at onset and one at end.
+    """The true events told by fault reports: one JSON object at onset and one at end.
 
     Raises:
         InputError: a report is no JSON object or lacks id, kind, onset_ns or end_ns.

@@ -1,0 +1,104 @@
+"""Run results as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from taolora_ros.evaluation.phrases import count, percent, ratio, seconds
+from taolora_ros.evaluation.runs import RunResult
+from taolora_ros.evaluation.summary import KindResult, by_kind, summarize
+from taolora_ros.samples import NS_PER_S
+
+LOSSES = ('unreadable', 'late', 'repeated', 'non_finite', 'type_changes')
+
+
+def print_results(console: Console, results: Sequence[RunResult], channels: Sequence[str]) -> None:
+    """One line a run, one a kind of event, and the events of runs without labels."""
+    labeled = [result for result in results if result.truths is not None]
+    if labeled:
+        console.print(_runs_table(labeled))
+    kinds = by_kind([m for result in labeled if result.matching for m in result.matching.matches])
+    if len(kinds) > 1:
+        console.print(kinds_table(kinds))
+    for result in results:
+        if result.truths is None:
+            console.print(_detections_table(result, channels))
+        if skipped := {name: n for name, n in result.counts.items() if n and name in LOSSES}:
+            listed = ', '.join(f'{n:,} {name}' for name, n in skipped.items())
+            console.print(f'{result.name}: {listed}', style='yellow')
+
+
+def kinds_table(kinds: Sequence[KindResult]) -> Table:
+    """How each kind of event fared."""
+    table = _table('kind', 'events', 'found', 'median delay')
+    for kind in kinds:
+        table.add_row(
+            kind.kind, count(kind.events), count(kind.found), seconds(kind.median_delay_s)
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table()
+    for number, column in enumerate(columns):
+        table.add_column(column, justify='right' if number else 'left', overflow='fold')
+    return table
+
+
+def _runs_table(results: Sequence[RunResult]) -> Table:
+    table = _table(
+        'run',
+        'events',
+        'found',
+        'false alarms/h',
+        'normal in alarm',
+        'avg precision',
+        'median delay',
+        'FP16 path',
+    )
+    for result in results:
+        table.add_row(
+            result.name,
+            count(result.events),
+            count(result.events_found),
+            ratio(result.false_alarms_per_hour, digits=1),
+            percent(result.normal_in_alarm),
+            ratio(result.average_precision),
+            seconds(result.median_delay_s),
+            percent(result.fp16_share),
+        )
+    if len(results) > 1:
+        total = summarize(results)
+        table.add_section()
+        table.add_row(
+            'all',
+            str(total.events),
+            str(total.events_found),
+            ratio(total.false_alarms_per_hour, digits=1),
+            percent(total.normal_in_alarm),
+            ratio(total.mean_average_precision),
+            seconds(total.median_delay_s),
+            percent(total.fp16_share),
+        )
+    return table
+
+
+def _detections_table(result: RunResult, channels: Sequence[str]) -> Table:
+    table = _table('onset', 'peak', 'end', 'severity', 'peak -log10 p', 'channel')
+    table.title = (
+        f'{result.name}: no labels; {len(result.trace.detections)} events in '
+        f'{seconds(result.duration_s)}, {percent(result.fp16_share)} of tokens on the FP16 path'
+    )
+    zero_ns = int(result.trace.first_ns[0]) if len(result.trace.first_ns) else 0
+    for hit in result.trace.detections:
+        instants = (hit.onset_ns, hit.peak_ns, hit.end_ns)
+        table.add_row(
+            *(f'{(instant - zero_ns) / NS_PER_S:.2f} s' for instant in instants),
+            str(hit.severity),
+            f'{hit.peak_score:.1f}',
+            channels[int(hit.contributions.argmax())],
+        )
+    return table
