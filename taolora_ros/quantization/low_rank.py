@@ -12,6 +12,8 @@ import numpy as np
 from taolora_ros.quantization.int4 import Halves
 from taolora_ros.samples import Floats
 
+_LARGEST_HALF = float(np.finfo(np.float16).max)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LowRank:
@@ -25,36 +27,69 @@ class LowRank:
         """R."""
         return self.down.shape[1]
 
+    def product(self) -> Floats:
+        """A·B, `[K, N]`."""
+        return self.down.astype(np.float64) @ self.up.astype(np.float64)
 
-def fit_low_rank(
-    inputs: Floats, lost: Floats, *, rank: int, ridge: float, metric: Floats | None = None
-) -> LowRank:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """All that the fit needs of rows X and their lost output R; sums of rows add up."""
+
+    gram: Floats  # [K, K] XᵀX
+    cross: Floats  # [K, N] XᵀR
+    power: Floats  # [N] diagonal of RᵀR
+
+    @staticmethod
+    def of(inputs: Floats, lost: Floats) -> Moments:
+        """The moments of rows `[M, K]` and `[M, N]`."""
+        return Moments(inputs.T @ inputs, inputs.T @ lost, (lost * lost).sum(axis=0))
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.gram + other.gram, self.cross + other.cross, self.power + other.power)
+
+    def error(self, low_rank: LowRank, metric: Floats) -> float:
+        """‖(R − X·A·B) ⊙ metric‖², from the moments alone."""
+        product = low_rank.product()
+        explained = (product * (2.0 * self.cross - self.gram @ product)).sum(axis=0)
+        return float((self.power - explained) @ metric**2)
+
+
+def no_low_rank(inputs: int, outputs: int) -> LowRank:
+    """The path of rank 0, which adds nothing."""
+    return LowRank(down=np.zeros((inputs, 0), np.float16), up=np.zeros((0, outputs), np.float16))
+
+
+def fit_low_rank(moments: Moments, *, rank: int, ridge: float, metric: Floats) -> LowRank:
     """Reduced-rank ridge regression of the lost output on the input.
 
-    Minimizes ‖lost − X·A·B‖² + λ‖A·B‖² over all A·B of rank R: with M = XᵀX + λI = LLᵀ, the
-    best rank-R approximation of Lᵀ·M⁻¹·Xᵀ·lost is mapped back through L⁻ᵀ (Izenman 1975).
-    Fitting to W − Q4(W) instead would leave the clipped part of X lost.
+    Minimizes ‖(R − X·A·B) ⊙ metric‖² + λ‖A·B ⊙ metric‖² over all A·B of rank R: with
+    M = XᵀX + λI = LLᵀ, the best rank-R approximation of Lᵀ·M⁻¹·XᵀR is mapped back through L⁻ᵀ
+    (Izenman 1975). Fitting to W − Q4(W) instead would leave the clipped part of X lost.
 
     Args:
-        inputs: X, `[M, K]`, transient rows of the layer's input at full precision.
-        lost: X·W − Q4(X)·Q4(W), `[M, N]`.
+        moments: of transient rows of the layer's input at full precision, and of their
+            X·W − Q4(X)·Q4(W).
         rank: R; capped at min(K, N).
         ridge: λ over the mean of the diagonal of XᵀX.
-        metric: `[N]` what an error of each output weighs; equal without.
+        metric: `[N]` what an error of each output weighs.
     """
-    weight = np.ones(lost.shape[1]) if metric is None else metric
-    rank = min(rank, inputs.shape[1], lost.shape[1])
-    gram = inputs.T @ inputs
-    level = max(ridge, 1e-9) * max(float(np.trace(gram)) / gram.shape[0], 1e-12)
-    factor = np.linalg.cholesky(gram + level * np.eye(gram.shape[0]))
-    target = np.linalg.solve(factor, inputs.T @ (lost * weight))  # L⁻¹XᵀR = Lᵀ·M⁻¹XᵀR
+    inputs, outputs = moments.cross.shape
+    rank = min(rank, inputs, outputs)
+    level = max(ridge, 1e-9) * max(float(np.trace(moments.gram)) / inputs, 1e-12)
+    factor = np.linalg.cholesky(moments.gram + level * np.eye(inputs))
+    target = np.linalg.solve(factor, moments.cross * metric)  # L⁻¹XᵀR = Lᵀ·M⁻¹·XᵀR
     left, strength, right = np.linalg.svd(target, full_matrices=False)
     share = np.sqrt(strength[:rank])  # split evenly, so that both factors stay within FP16
     down = np.linalg.solve(factor.T, left[:, :rank] * share)
-    up = share[:, None] * right[:rank] / weight
-    return LowRank(down=_halves(down), up=_halves(up))
+    up = share[:, None] * right[:rank] / metric
+    balance = np.sqrt(_largest(up) / _largest(down))
+    return LowRank(down=_halves(down * balance), up=_halves(up / balance))
+
+
+def _largest(values: Floats) -> float:
+    return max(float(np.abs(values).max(initial=0.0)), 1e-12)
 
 
 def _halves(values: Floats) -> Halves:
-    limit = float(np.finfo(np.float16).max)
-    return np.clip(values, -limit, limit).astype(np.float16)
+    return np.clip(values, -_LARGEST_HALF, _LARGEST_HALF).astype(np.float16)

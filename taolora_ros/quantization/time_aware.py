@@ -15,7 +15,11 @@ _MOST_ROWS = 8192  # rows of the search; the scale is one number a group, so mor
 
 
 def fit_steady_scales(
-    inputs: Floats, *, group: int, quantile: float = 0.9999, importance: Floats | None = None
+    inputs: Float32s | Floats,
+    *,
+    group: int,
+    quantile: float = 0.9999,
+    importance: Floats | None = None,
 ) -> Float32s:
     """The steady scale of every group, `[K/G]` float32, by MSE search over clipping.
 

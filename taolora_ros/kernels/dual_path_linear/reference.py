@@ -75,5 +75,6 @@ def dual_path_linear(
     y: Float32s = sums.sum(axis=0)
     y += operands.bias
     if operands.up.shape[0] and is_transient.any():
-        y[is_transient] += x[is_transient] @ operands.down @ operands.up
+        rows = x[is_transient][:, None, :]  # a product a row: the same however rows are batched
+        y[is_transient] += (rows @ operands.down @ operands.up)[:, 0]
     return y
