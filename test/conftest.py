@@ -80,12 +80,12 @@ def rotor_model(rotor_config: Config) -> DetectorModel:
 def dds_domain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[int]:
     """A DDS domain that no other test on this machine uses meanwhile, set for child processes.
 
-    A domain is taken by binding the port that ros2/ament_cmake_ros uses for the same purpose.
+    It is taken by binding the port that ament's domain_coordinator uses for the same purpose.
     """
-    for domain in range(1, 102):  # above 101, DDS's ports meet those of outgoing connections
+    for domain in range(1, 101):  # above 101, DDS's ports meet those of outgoing connections
         with socket.socket() as claim:
             try:
-                claim.bind(('127.0.0.1', 22119 + domain))
+                claim.bind(('', 32768 + domain))
             except OSError:
                 continue
             monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
