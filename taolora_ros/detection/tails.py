@@ -73,7 +73,7 @@ def fit_tail(values: Floats, *, share: float = 0.05, min_shape: float = MIN_SHAP
         raise CalibrationError(
             f'{len(values)} normal hops are too few to fit a threshold; record at least 100 hops'
         )
-    body: Floats = np.quantile(values, np.linspace(0.0, 1.0 - share, BODY_POINTS))
+    body = np.asarray(np.quantile(values, np.linspace(0.0, 1.0 - share, BODY_POINTS)), dtype=float)
     excesses = values[values > body[-1]] - body[-1]
     mean = float(excesses.mean()) if len(excesses) else 0.0
     if mean <= 0.0:

@@ -8,6 +8,7 @@ for `hold_s` (hysteresis: near the limit it doesn't chatter).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,29 @@ class RouterLimits:
 
 
 OPEN_LIMITS = RouterLimits(variance_ratio=np.inf, energy_z=np.inf, clip_share=np.inf)
+FLOORS = RouterLimits(variance_ratio=2.0, energy_z=3.0, clip_share=0.02)
+
+
+class Hysteresis:
+    """A switch that doesn't chatter: one threshold to go on, a lower one to stay on."""
+
+    def __init__(self, config: RouterConfig, hop_s: float) -> None:
+        self._on = config.on
+        self._off = config.off
+        self._hold = max(1, round(config.hold_s / hop_s))
+        self._left = 0  # hops for which it stays on
+
+    def step(self, evidence: float) -> bool:
+        """Whether it is on, with evidence 1 at the limit of normal."""
+        if evidence >= self._on or (self._left and evidence >= self._off):
+            self._left = self._hold
+        elif self._left:
+            self._left -= 1
+        return self._left > 0
+
+    def reset(self) -> None:
+        """Off."""
+        self._left = 0
 
 
 class Router:
@@ -36,12 +60,10 @@ class Router:
     def __init__(
         self, config: RouterConfig, limits: RouterLimits, hop_s: float, inputs: int
     ) -> None:
-        self._config = config
-        self._limits = limits
-        self._hold = max(1, round(config.hold_s / hop_s))
+        self._limits = _signs(limits)
+        self._switch = Hysteresis(config, hop_s)
         self._variance = VarianceRatio(inputs, config.baseline_s / hop_s)
         self._energy = HighFrequencyEnergy(inputs, config.baseline_s / hop_s)
-        self._left = 0  # hops for which the mask stays on
 
     def step(self, patch: Floats, clip_share: float, *, is_frozen: bool = False) -> Routing:
         """Route one token.
@@ -53,34 +75,51 @@ class Router:
         """
         ratio = self._variance.step(patch, is_frozen=is_frozen)
         energy = self._energy.step(patch, is_frozen=is_frozen)
-        evidence = max(
-            ratio / self._limits.variance_ratio,
-            energy / self._limits.energy_z,
-            clip_share / self._limits.clip_share,
-        )
-        if evidence >= self._config.on or (self._left and evidence >= self._config.off):
-            self._left = self._hold
-        elif self._left:
-            self._left -= 1
-        return Routing(self._left > 0, ratio, energy, clip_share)
+        evidence = float(np.max(np.array([ratio, energy, clip_share]) / self._limits))
+        return Routing(self._switch.step(evidence), ratio, energy, clip_share)
 
     def reset(self) -> None:
         """Forget the stream; the limits stay."""
         self._variance.reset()
         self._energy.reset()
-        self._left = 0
+        self._switch.reset()
 
 
-def fit_limits(tokens: list[Routing], share: float) -> RouterLimits:
-    """Limits that normal tokens pass with a probability of about `share` in all.
+def fit_limits(
+    sessions: Sequence[Sequence[Routing]], config: RouterConfig, hop_s: float
+) -> RouterLimits:
+    """The lowest limits under which no more than `steady_share` of normal tokens are transients.
+
+    Each sign starts from the same quantile; all are then raised together until the mask, with its
+    hold time, is on as rarely as asked.
 
     Args:
-        tokens: the signs of normal tokens, in any order.
-        share: part of the normal tokens that may take the FP16 path, 0 to 1.
+        sessions: the signs of normal tokens, session by session in the order of time.
+        config: the share accepted, and the hysteresis.
+        hop_s: time between tokens, in s.
     """
-    signs = np.array([[t.variance_ratio, t.energy_z, t.clip_share] for t in tokens])
-    # Bonferroni over three signs, and half again because the hold time stretches each passing.
-    limits = np.quantile(signs, 1.0 - share / 6.0, axis=0)
-    floors = (2.0, 3.0, 0.02)
-    variance, energy, clip = np.maximum(limits, floors)
+    signs = [np.array([_signs(token) for token in session]) for session in sessions]
+    base = np.quantile(np.concatenate(signs), 1.0 - config.steady_share / 3.0, axis=0)
+    base = np.maximum(base, _signs(FLOORS))
+    evidence = [(session / base).max(axis=1) for session in signs]
+    margin = next(
+        margin
+        for margin in np.geomspace(1.0, 1e6, 1000)
+        if _mask_share(evidence, margin, config, hop_s) <= config.steady_share
+    )
+    variance, energy, clip = base * margin
     return RouterLimits(float(variance), float(energy), float(clip))
+
+
+def _mask_share(
+    sessions: Sequence[Floats], margin: float, config: RouterConfig, hop_s: float
+) -> float:
+    on = 0
+    for evidence in sessions:
+        switch = Hysteresis(config, hop_s)
+        on += sum(switch.step(value / margin) for value in evidence)
+    return on / sum(len(evidence) for evidence in sessions)
+
+
+def _signs(token: Routing | RouterLimits) -> Floats:
+    return np.array([token.variance_ratio, token.energy_z, token.clip_share])

@@ -13,7 +13,7 @@ from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import CalibrationError
 from taolora_ros.model.network import Network, NetworkWeights
 from taolora_ros.routing.router import OPEN_LIMITS, fit_limits
-from taolora_ros.samples import Float32s, Floats, Recording, Routing
+from taolora_ros.samples import Float32s, Floats, Recording
 from taolora_ros.signals.inputs import InputLayout, fit_input_layout
 from taolora_ros.signals.session import SessionPrior, fit_session_prior
 from taolora_ros.training.calibration import (
@@ -71,7 +71,8 @@ def train(
     held_out = [dataclasses.replace(fold, residual_scale=scale) for fold in held_out]
 
     opened = _watch_all(sessions, held_out, progress, 'routing')
-    limits = fit_limits(_routings(opened), config.router.steady_share)
+    signs = [session.routings for session in opened]
+    limits = fit_limits(signs, config.router, config.hop_s)
     held_out = [dataclasses.replace(fold, limits=limits) for fold in held_out]
     watched = _watch_all(sessions, held_out, progress, 'calibration')
     scores, alarms = fit_scores(watched, config.hop_s, config.detection.merge_s)
@@ -155,7 +156,3 @@ def _watch_all(
         watched.append(watch_session(model, session))
     progress(stage, 1.0)
     return watched
-
-
-def _routings(watched: Sequence[WatchedSession]) -> list[Routing]:
-    return [routing for session in watched for routing in session.routings]

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from taolora_ros.signals.session import fit_session_prior, shrinkage
+
+
+def _sessions(offsets: list[float], noise: float = 1.0) -> list[np.ndarray]:
+    generator = np.random.default_rng(1)
+    return [offset + noise * generator.normal(size=(2000, 1)) for offset in offsets]
+
+
+def test_a_level_that_differs_between_sessions_is_believed_from_the_warm_up() -> None:
+    prior = fit_session_prior(_sessions([0.0, 10.0, -8.0, 4.0]), warmup_rows=100)
+    assert prior.shrink[0] > 0.99
+    rebased = prior.rebased(np.full((100, 1), 25.0))
+    assert rebased[0] == pytest.approx(25.0, abs=0.3)
+
+
+def test_a_cycle_longer_than_the_warm_up_is_not_mistaken_for_a_level() -> None:
+    cycle = np.sin(np.linspace(0, 20 * np.pi, 8000))[:, None]
+    prior = fit_session_prior([cycle, cycle[::-1]], warmup_rows=50)
+    assert prior.shrink[0] < 0.2
+
+
+def test_a_constant_channel_is_inactive_and_scales_to_zero() -> None:
+    rows = np.concatenate(
+        [np.full((500, 1), 3.0), np.random.default_rng(0).normal(size=(500, 1))], 1
+    )
+    prior = fit_session_prior([rows, rows], warmup_rows=50)
+    assert prior.active.tolist() == [0.0, 1.0]
+    assert prior.scaled(np.array([[99.0, 0.0]]), prior.location)[0, 0] == 0.0
+
+
+def test_scale_is_the_deviation_within_sessions_not_across_them() -> None:
+    prior = fit_session_prior(_sessions([0.0, 100.0, 200.0], noise=2.0), warmup_rows=100)
+    assert prior.scale[0] == pytest.approx(2.0, rel=0.05)
+
+
+def test_shrinkage_is_the_ratio_of_variances() -> None:
+    # Medians 0, 2, 4 have variance 4; with a warm-up variance of 12 that is 4 / 16.
+    medians = [np.array([0.0]), np.array([2.0]), np.array([4.0])]
+    assert shrinkage(medians, np.array([12.0]), np.array([0.0]))[0] == pytest.approx(0.25)
