@@ -21,6 +21,7 @@ from taolora_ros import __version__, artifact
 from taolora_ros.bags import bag_types, read_messages, read_recording
 from taolora_ros.cli.labels import read_truths
 from taolora_ros.config import Config, read_config
+from taolora_ros.engine import DetectorModel
 from taolora_ros.evaluation.report import ReportRun, write_report
 from taolora_ros.evaluation.runs import RunResult, judge
 from taolora_ros.evaluation.summary import run_to_mapping, summarize, summary_to_mapping
@@ -112,7 +113,7 @@ def command(
 
 
 def evaluate_bag(
-    detector: artifact.DetectorModel, bag: Path, *, config: Config, labels: str, tolerance_s: float
+    detector: DetectorModel, bag: Path, *, config: Config, labels: str, tolerance_s: float
 ) -> RunResult:
     """Stream one bag through a fresh pipeline and judge what came out.
 
@@ -153,7 +154,7 @@ def _facts(model: Path, config: Config, tolerance_s: float) -> dict[str, str]:
         'model': str(model),
         'asked_false_alarms_per_hour': f'{config.detection.false_alarms_per_hour:g}',
         'tolerance_s': f'{tolerance_s:g}',
-        'command': shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        'command': shlex.join(['taolora', *sys.argv[1:]]),
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'taolora_ros': __version__,
         'python': platform.python_version(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from taolora_ros.bags import bag_types, describe, read_messages, read_series
+from taolora_ros.bags import bag_types, read_messages, read_series, topics
 from taolora_ros.evaluation.events import Truth
 from taolora_ros.evaluation.truth import FAULTS_TOPIC, truths_from_messages, truths_from_series
 
@@ -25,13 +25,13 @@ def read_truths(bag: Path, asked: str, configured: str) -> tuple[Truth, ...] | N
         ChannelError: the labels asked for are not in the bag.
         InputError: a fault report can't be read.
     """
-    topics = {topic.name for topic in describe(bag).topics}
+    known = topics(bag)
     spec = asked
-    if not spec and configured.partition(':')[0] in topics:
+    if not spec and configured.partition(':')[0] in known:
         spec = configured
-    if not spec and ANOMALY_TOPIC in topics:
+    if not spec and ANOMALY_TOPIC in known:
         spec = ANOMALY_LABELS
-    if FAULTS_TOPIC in topics and spec.partition(':')[0] in ('', FAULTS_TOPIC, ANOMALY_TOPIC):
+    if FAULTS_TOPIC in known and spec.partition(':')[0] in ('', FAULTS_TOPIC, ANOMALY_TOPIC):
         return truths_from_messages(read_messages(bag, [FAULTS_TOPIC]), bag_types(bag))
     if not spec:
         return None

@@ -13,6 +13,7 @@ import click
 
 from taolora_ros import artifact
 from taolora_ros.bags import bag_types, read_messages
+from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import InputError
 from taolora_ros.pipeline import Pipeline
 from taolora_ros.samples import NS_PER_S, Event, EventState, Hop
@@ -51,7 +52,7 @@ def command(model: Path, bag: Path, dry_run: bool, rate: float | None) -> None:
     sys.exit(subprocess.run([sys.executable, '-m', NODE, *arguments], check=False).returncode)
 
 
-def play(detector: artifact.DetectorModel, bag: Path, *, rate: float) -> int:
+def play(detector: DetectorModel, bag: Path, *, rate: float) -> int:
     """Stream a bag, print onsets and ends; returns the number of events.
 
     Args:

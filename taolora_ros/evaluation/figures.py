@@ -123,7 +123,14 @@ def _draw_score(plot: Axes, trace: Trace, zero_ns: int) -> None:
     plot.fill_between(times, limit, above, color=TRUTH, alpha=0.25, linewidth=0, rasterized=True)
     plot.set_ylabel('−log₁₀ p')
     plot.set_ylim(bottom=0)
-    plot.legend(loc='upper right', frameon=False, ncols=2, fontsize=8)
+    plot.legend(
+        loc='lower right',
+        bbox_to_anchor=(1, 0.97),
+        frameon=False,
+        ncols=2,
+        fontsize=8,
+        borderpad=0,
+    )
 
 
 def _draw_lanes(plot: Axes, run: RunResult, zero_ns: int) -> None:

@@ -147,8 +147,12 @@ def _run_view(run: ReportRun, channels: Sequence[str]) -> dict[str, Any]:
         'picture': picture,
         'has_truth': result.truths is not None,
         'events': _events(result, channels, zero_ns),
-        'counts': ', '.join(f'{name} {number:,}' for name, number in result.counts.items()),
+        'counts': _told(result.counts),
     }
+
+
+def _told(counts: Mapping[str, int]) -> str:
+    return ', '.join(f'{name.replace("_", " ")} {n:,}' for name, n in counts.items() if n)
 
 
 def _events(result: RunResult, channels: Sequence[str], zero_ns: int) -> list[dict[str, Any]]:

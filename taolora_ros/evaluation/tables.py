@@ -12,7 +12,7 @@ from taolora_ros.evaluation.runs import RunResult
 from taolora_ros.evaluation.summary import KindResult, by_kind, summarize
 from taolora_ros.samples import NS_PER_S
 
-LOSSES = ('unreadable', 'late', 'repeated', 'non_finite', 'type_changes')
+LOSSES = ('unreadable', 'type_changes', 'dropped', 'stray', 'non_finite', 'restarts')
 
 
 def print_results(console: Console, results: Sequence[RunResult], channels: Sequence[str]) -> None:
@@ -51,19 +51,17 @@ def _table(*columns: str) -> Table:
 def _runs_table(results: Sequence[RunResult]) -> Table:
     table = _table(
         'run',
-        'events',
-        'found',
-        'false alarms/h',
-        'normal in alarm',
-        'avg precision',
-        'median delay',
-        'FP16 path',
+        'events\nfound',
+        'false\nalarms/h',
+        'normal\nin alarm',
+        'average\nprecision',
+        'median\ndelay',
+        'FP16\npath',
     )
     for result in results:
         table.add_row(
             result.name,
-            count(result.events),
-            count(result.events_found),
+            f'{count(result.events_found)} of {count(result.events)}',
             ratio(result.false_alarms_per_hour, digits=1),
             percent(result.normal_in_alarm),
             ratio(result.average_precision),
@@ -75,8 +73,7 @@ def _runs_table(results: Sequence[RunResult]) -> Table:
         table.add_section()
         table.add_row(
             'all',
-            str(total.events),
-            str(total.events_found),
+            f'{count(total.events_found)} of {count(total.events)}',
             ratio(total.false_alarms_per_hour, digits=1),
             percent(total.normal_in_alarm),
             ratio(total.mean_average_precision),
