@@ -1,16 +1,15 @@
-"""Rosbag2 recordings: reading messages, rows and series from them."""
+"""Rosbag2 recordings: reading messages, rows and series, and writing new ones."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rosbags.interfaces import Connection, MessageDefinitionFormat
-from rosbags.rosbag2 import Reader, ReaderError, StoragePlugin, Writer, WriterError
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 
 from taolora_ros.config import IngestConfig
 from taolora_ros.errors import BagError, ChannelError, MessageError, nearest
@@ -19,79 +18,30 @@ from taolora_ros.ingest.fields import FieldReader
 from taolora_ros.ingest.intake import Intake
 from taolora_ros.ingest.schema import expand
 from taolora_ros.ingest.stamps import StampChooser
+from taolora_ros.ingest.storage import bag_types, read_messages, topics
+from taolora_ros.ingest.survey import TopicSummary, TopicSurvey
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.samples import NS_PER_S, Floats, Gap, Ints, RawMessage, Recording, Row
 
-_SUFFIXES = ('.mcap', '.db3')
-
-
-@contextmanager
-def open_bag(path: Path | str) -> Iterator[Reader]:
-    """Open a recording: a bag's folder, or one .mcap or .db3 file of it.
-
-    Raises:
-        BagError: it is missing, damaged or of an unknown kind; also for damage met while reading.
-    """
-    path = Path(path)
-    _check_exists(path)
-    try:
-        with Reader(path) as reader:
-            yield reader
-    except (ReaderError, OSError, EOFError, struct.error, ValueError, KeyError) as error:
-        raise _damaged(path, error) from error
-    except Exception as error:  # the decompressors' own errors have no common base
-        if type(error).__module__.split('.')[0] not in ('zstd', 'backports', 'compression', 'lz4'):
-            raise
-        raise _damaged(path, error) from error
-
-
-def topics(path: Path | str) -> dict[str, str]:
-    """Type names by topic.
-
-    Raises:
-        BagError: see `open_bag`.
-    """
-    with open_bag(path) as reader:
-        return {connection.topic: connection.msgtype for connection in reader.connections}
-
-
-def bag_types(path: Path | str) -> TypeRegistry:
-    """The message types of a bag: those it defines itself, else those known here.
-
-    Raises:
-        BagError: see `open_bag`.
-    """
-    with open_bag(path) as reader:
-        return _types(reader.connections)
-
-
-def read_messages(path: Path | str, topics: Collection[str] | None = None) -> Iterator[RawMessage]:
-    """The messages of a bag in the order of their receipt.
-
-    Args:
-        path: the recording.
-        topics: those to read; all where None.
-
-    Raises:
-        BagError: see `open_bag`.
-    """
-    with open_bag(path) as reader:
-        chosen = [
-            connection
-            for connection in reader.connections
-            if topics is None or connection.topic in topics
-        ]
-        if not chosen:
-            return
-        for connection, receive_ns, data in reader.messages(chosen):
-            yield RawMessage(connection.topic, connection.msgtype, data, receive_ns)
+__all__ = [
+    'BagSummary',
+    'BagWriter',
+    'bag_types',
+    'describe',
+    'read_messages',
+    'read_recording',
+    'read_series',
+    'resolve_channels',
+    'time_of',
+    'topics',
+]
 
 
 def resolve_channels(path: Path | str, specs: Sequence[str | Channel]) -> tuple[str, ...]:
     """The concrete channels that specs stand for in a bag, `[*]` expanded, in their order.
 
     Raises:
-        BagError: see `open_bag`.
+        BagError: see `ingest.storage.open_bag`.
         ChannelError: a spec names no topic, field or element; says which are close.
     """
     channels = [parse_channel(spec) for spec in specs]
@@ -126,7 +76,7 @@ def read_recording(
         config: how messages become rows.
 
     Raises:
-        BagError: see `open_bag`; also where no row comes out, saying why.
+        BagError: see `ingest.storage.open_bag`; also where no row comes out, saying why.
         ChannelError: a spec names no topic, field or element.
     """
     concrete = resolve_channels(path, channels)
@@ -187,6 +137,47 @@ def read_series(
         stamps.append(clock.date(header_ns, message.receive_ns))
         values.append(value)
     return np.array(stamps, dtype=np.int64), np.array(values, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class BagSummary:
+    """What a recording holds."""
+
+    path: Path
+    start_ns: int  # first receipt; 0 in an empty bag
+    duration_s: float
+    messages: int
+    topics: tuple[TopicSummary, ...]
+
+
+def describe(path: Path | str, config: IngestConfig | None = None) -> BagSummary:
+    """Look through a whole bag.
+
+    Args:
+        path: the recording.
+        config: what counts as a clock that is off.
+
+    Raises:
+        BagError: see `ingest.storage.open_bag`.
+    """
+    config, registry = config or IngestConfig(), bag_types(path)
+    surveys = {
+        topic: TopicSurvey(topic, type_name, registry, config)
+        for topic, type_name in topics(path).items()
+    }
+    first_ns = last_ns = messages = 0
+    for message in read_messages(path):
+        surveys[message.topic].add(message)
+        first_ns = message.receive_ns if not messages else min(first_ns, message.receive_ns)
+        last_ns = max(last_ns, message.receive_ns)
+        messages += 1
+    return BagSummary(
+        path=Path(path),
+        start_ns=first_ns,
+        duration_s=(last_ns - first_ns) / NS_PER_S,
+        messages=messages,
+        topics=tuple(surveys[topic].summary() for topic in sorted(surveys)),
+    )
 
 
 class BagWriter:
@@ -262,20 +253,6 @@ def time_of(stamp_ns: int) -> dict[str, int]:
     return {'sec': sec, 'nanosec': nanosec}
 
 
-def _types(connections: Sequence[Connection]) -> TypeRegistry:
-    registry = TypeRegistry()
-    for connection in connections:
-        text = connection.msgdef.data
-        if connection.msgdef.format is MessageDefinitionFormat.NONE or not text:
-            continue
-        is_idl = connection.msgdef.format is MessageDefinitionFormat.IDL
-        try:
-            registry.add_text(connection.msgtype, text, idl=is_idl)
-        except ChannelError:
-            continue  # a topic nobody may watch; who does gets the error from the registry
-    return registry
-
-
 def _why_no_rows(intake: Intake) -> str:
     counts = intake.counts
     if not counts.received:
@@ -284,26 +261,3 @@ def _why_no_rows(intake: Intake) -> str:
         return f'none of {counts.received} messages can be read'
     silent = ', '.join(intake.silent[:4])
     return f'never a finite value of {silent}; leave such channels out'
-
-
-def _check_exists(path: Path) -> None:
-    if not path.exists():
-        around = path.parent if path.parent.is_dir() else Path()
-        siblings = [item.name for item in around.iterdir()]
-        raise BagError(f'{path}: no such bag; {nearest(path.name, siblings)}')
-    if path.is_dir() and not (path / 'metadata.yaml').is_file():
-        files = sorted(item.name for item in path.iterdir() if item.suffix in _SUFFIXES)
-        remedy = (
-            f'run `ros2 bag reindex`, or name the file: {path / files[0]}'
-            if files
-            else 'name a folder that `ros2 bag record` wrote, or an .mcap file'
-        )
-        raise BagError(f'{path}: no bag: it has no metadata.yaml; {remedy}')
-
-
-def _damaged(path: Path, error: Exception) -> BagError:
-    reason = ' '.join(str(error).split()) or type(error).__name__
-    return BagError(
-        f'{path}: truncated or damaged: {reason}; '
-        f'try `mcap recover` on the file, or record it again'
-    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from taolora_ros.errors import ChannelError, nearest
 from taolora_ros.ingest.cdr import CODES
-from taolora_ros.ingest.channels import EVERY, Channel, Step
+from taolora_ros.ingest.channels import EVERY, Channel, Step, parse_channel
 from taolora_ros.ingest.points import is_point_field, point_values
 from taolora_ros.ingest.types import Fielddefs, FieldDesc, Nodetype, TypeRegistry
 
@@ -163,6 +163,28 @@ def expand(
         else:
             pending = [*grown, *pending]
     return tuple(concrete)
+
+
+def element_names(
+    type_name: str, paths: Sequence[str], data: bytes | memoryview, registry: TypeRegistry
+) -> dict[str, tuple[str, ...]]:
+    """The names that a message gives the elements of its arrays, by the arrays' field path.
+
+    Raises:
+        MessageError: the bytes are no such message.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    message: Any = None
+    for path in paths:
+        steps = parse_channel(f'/_:{path}').path
+        indexed = [n for n, step in enumerate(steps) if step.index == EVERY]
+        if len(indexed) != 1:
+            continue
+        named = name_list(Channel('/_', steps), indexed[0], type_name, registry)
+        if named:
+            message = message or registry.deserialize(data, type_name)
+            found[path] = tuple(_follow(message, named))
+    return found
 
 
 def _expand_first(

@@ -74,7 +74,8 @@ class TypeRegistry:
         try:
             self.add(_parsed(type_name, text, idl=idl))
         except (TypesysError, ValueError, KeyError) as error:
-            raise ChannelError(f'definition of {type_name!r} cannot be read: {error}') from error
+            reason = str(error).splitlines()[0].rstrip(':')
+            raise ChannelError(f'definition of {type_name!r} cannot be read: {reason}') from error
 
     def deserialize(self, data: bytes | memoryview, type_name: str) -> Any:
         """The whole message as an object with the message's attributes.
