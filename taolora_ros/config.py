@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -246,10 +247,7 @@ def from_mapping(kind: type[T], values: Mapping[str, Any], path: str = '') -> T:
     known = [entry.name for entry in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            listed = ', '.join(known)
-            raise ConfigError(
-                f'{prefix}unknown key {key!r}; {nearest(str(key), known)} All: {listed}'
-            )
+            raise ConfigError(f'{prefix}unknown key {key!r}; {nearest(str(key), known)}')
     arguments = {
         key: _convert(hints[key], value, f'{path}.{key}' if path else key)
         for key, value in values.items()
@@ -277,6 +275,8 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
         inner = [option for option in typing.get_args(kind) if option is not type(None)]
         return None if value is None else _convert(inner[0], value, path)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) > sys.float_info.max:
+            raise ConfigError(f'{path}: a number of {value.bit_length()} bits is out of range')
         return float(value)
     if type(value) is not kind:
         raise ConfigError(f'{path}: expected {kind.__name__}, got {value!r}')
