@@ -173,7 +173,12 @@ class Parameters:
         Raises:
             ConfigError: names them.
         """
-        names = [name for name in changes if self._settings[name].needs_reconfigure]
+        names = [
+            name
+            for name, value in changes.items()
+            if self._settings[name].needs_reconfigure
+            and self._node.get_parameter_or(name).value != value
+        ]
         if names:
             raise ConfigError(
                 f'{", ".join(names)}: needs re-configure (lifecycle: deactivate, cleanup, then '

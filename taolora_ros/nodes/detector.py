@@ -1,0 +1,177 @@
+"""The detector: a lifecycle node that watches topics and publishes the events it finds.
+
+Run it as `python -m taolora_ros.nodes.detector --ros-args -p model:=rosa.safetensors`.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.timer import Timer
+
+from taolora_ros.config import Config
+from taolora_ros.errors import TaoloraError
+from taolora_ros.nodes import health
+from taolora_ros.nodes.intake import TopicIntake
+from taolora_ros.nodes.loading import DetectorOptions, open_session
+from taolora_ros.nodes.logs import bridge_logs
+from taolora_ros.nodes.outlet import Outlet
+from taolora_ros.nodes.parameters import Parameters, settings_of
+from taolora_ros.nodes.process import serve
+from taolora_ros.nodes.session import Session
+
+NOT_PARAMETERS = ('labels', 'model', 'quantization', 'training')  # of no use once trained
+DISCOVERY_S = 0.2
+DELIVERY_S = 1.0  # how long the last event may take to reach its subscribers
+
+
+class Detector(LifecycleNode):
+    """Parameters to settings, messages to the session, hops to messages."""
+
+    def __init__(self) -> None:
+        """Declare the parameters; everything heavy waits for `configure`.
+
+        Raises:
+            ConfigError: a parameter with an unknown name, of a wrong type or out of range.
+        """
+        super().__init__('taolora_detector', automatically_declare_parameters_from_overrides=True)
+        bridge_logs(self)
+        self.exit_code: int | None = None
+        self._settings = Parameters(
+            self, [*settings_of(DetectorOptions), *settings_of(Config, without=NOT_PARAMETERS)]
+        )
+        self._settings.on_change(self._change)
+        self._options = self._settings.fill(DetectorOptions())
+        self._session: Session | None = None
+        self._intake: TopicIntake | None = None
+        self._tickers: list[Timer] = []
+        self._outlet = Outlet(self)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
+        self._every(self._options.status_s, self._report)
+
+    def _every(self, period_s: float, callback: Callable[[], None]) -> Timer:
+        return self.create_timer(period_s, callback, clock=self._steady)
+
+    def start(self) -> None:
+        """Configure and activate, unless the user wants to; a failure ends the process."""
+        if not self._options.autostart:
+            return
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() is not TransitionCallbackReturn.SUCCESS:
+                self.exit_code = 1
+                return
+
+    def leave(self) -> None:
+        """Close the open event and let it reach its subscribers."""
+        if self.exit_code is None:
+            self.trigger_shutdown()
+        self._outlet.await_delivery(DELIVERY_S)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the artifact and make the engine ready."""
+        return self._attempt(self._open)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe and begin to watch."""
+        super().on_activate(state)
+        return self._attempt(self._watch)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the open event and unsubscribe."""
+        self._unwatch()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the artifact."""
+        self._session = None
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the open event; the process ends."""
+        self._unwatch()
+        self.exit_code = 0
+        return super().on_shutdown(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget what a failed transition left behind."""
+        self._unwatch()
+        self._session = None
+        return super().on_error(state)
+
+    def _attempt(self, step: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            step()
+        except TaoloraError as error:
+            self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # rclpy would swallow it without a word
+            self.get_logger().fatal(f'internal error: {type(error).__name__}: {error}')
+            self.get_logger().debug(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS
+
+    def _open(self) -> None:
+        self._options = self._settings.fill(DetectorOptions())
+        self._session = open_session(self._options, self._settings)
+
+    def _watch(self) -> None:
+        assert self._session is not None
+        self._session.reset()
+        is_simulated = bool(self.get_parameter('use_sim_time').value)
+        self._intake = TopicIntake(
+            self, self._session.topics, depth=self._options.queue, is_simulated=is_simulated
+        )
+        self._tickers = [
+            self._every(self._options.drain_s, self._drain),
+            self._every(DISCOVERY_S, self._intake.discover),
+        ]
+
+    def _unwatch(self) -> None:
+        for ticker in self._tickers:
+            self.destroy_timer(ticker)
+        self._tickers = []
+        if self._session is not None and self._intake is not None:
+            self._drain()
+            self._outlet.publish(self._session.finish(), self._session.model.channels)
+            self._intake.close()
+        self._intake = None
+
+    def _drain(self) -> None:
+        if self._session is not None and self._intake is not None:
+            hops = self._session.push(self._intake.drain())
+            self._outlet.publish(hops, self._session.model.channels)
+
+    def _report(self) -> None:
+        if self._session is not None and self._intake is not None:
+            status = self._session.report(self.get_clock().now().nanoseconds)
+            source = health.Source(self._intake.waiting, self._intake.lost, self._intake.undated)
+            self._outlet.report(status, source, model=self._options.model)
+        else:
+            reason = 'not active' if self._session else 'not configured'
+            self._outlet.report_idle(reason, model=self._options.model)
+
+    def _change(self, changes: Mapping[str, Any]) -> None:
+        if self._session is None:
+            self._settings.fill(Config(), changes)
+            return
+        self._settings.require_live(changes)
+        self._session.retune(self._settings.fill(self._session.config, changes))
+
+
+def main() -> None:
+    """Run the detector as a process."""
+
+    def make() -> Detector:
+        detector = Detector()
+        detector.start()
+        return detector
+
+    serve(make)
+
+
+if __name__ == '__main__':
+    main()

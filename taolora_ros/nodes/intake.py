@@ -1,0 +1,191 @@
+"""Raw subscriptions that are drained in batches instead of calling back for each message.
+
+A callback a message costs rclpy some 200 µs; a drained message costs 20 to 30 µs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message
+from rclpy.subscription import Subscription
+from rclpy.topic_endpoint_info import TopicEndpointInfo
+from rosgraph_msgs.msg import Clock
+
+from taolora_ros import logging
+from taolora_ros.errors import MessageError
+from taolora_ros.nodes.message_types import message_class
+from taolora_ros.nodes.qos import matching_qos
+from taolora_ros.nodes.receipt import SimulatedReceipt
+from taolora_ros.samples import RawMessage
+
+CLOCK = '/clock'
+log = logging.logger(__name__)
+
+
+class Drained(CallbackGroup):
+    """Keeps subscriptions out of the executor's wait set: a timer takes their messages."""
+
+    def can_execute(self, entity: Any) -> bool:
+        """Never, so the executor does not wait for it."""
+        return False
+
+    def beginning_execution(self, entity: Any) -> bool:
+        """Never."""
+        return False
+
+    def ending_execution(self, entity: Any) -> None:
+        """Nothing began."""
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """One drained message."""
+
+    arrival_ns: int  # on the system's clock
+    topic: str
+    type_name: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class _Source:
+    """One subscription and what it was made for."""
+
+    type_name: str
+    qos: QoSProfile
+    subscription: Subscription
+    sequence: int | None = None  # publication number of the last message
+
+
+class TopicIntake:
+    """Subscribes to topics as they appear and hands out their messages in order of arrival."""
+
+    def __init__(
+        self, node: Node, topics: Sequence[str], *, depth: int, is_simulated: bool
+    ) -> None:
+        """Subscribe to the topics that are there; `discover` finds the others later.
+
+        Args:
+            node: owns the subscriptions; its remapping holds.
+            topics: names as the channels spell them.
+            depth: messages of one topic that may wait to be drained.
+            is_simulated: whether receipt is dated by `/clock`.
+        """
+        self._node = node
+        self._depth = depth
+        self._group = Drained()
+        self._sources: dict[str, _Source] = {}
+        self._wanted = dict.fromkeys([*topics, CLOCK] if is_simulated else topics)
+        self._simulated = SimulatedReceipt() if is_simulated else None
+        self._held: list[_Arrival] = []
+        self.lost = 0  # messages that were published but never reached the queue's end
+        self.undated = 0  # messages that came before the first /clock
+        self.discover()
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Topics that nobody publishes, or of types that are not installed."""
+        return tuple(topic for topic in self._wanted if topic not in self._sources)
+
+    def discover(self) -> None:
+        """Subscribe to topics that have appeared or whose publishers have changed."""
+        for topic in self._wanted:
+            name = self._node.resolve_topic_name(topic)
+            publishers = self._node.get_publishers_info_by_topic(name)
+            if publishers:
+                self._subscribe(topic, publishers)
+
+    def _subscribe(self, topic: str, publishers: Sequence[TopicEndpointInfo]) -> None:
+        source = self._sources.get(topic)
+        types = sorted({publisher.topic_type for publisher in publishers})
+        type_name = source.type_name if source and source.type_name in types else types[0]
+        if len(types) > 1:
+            log.recurring('topic has several types', key=topic, topic=topic, types=types)
+        qos = matching_qos(
+            [publisher for publisher in publishers if publisher.topic_type == type_name],
+            self._depth,
+        )
+        if source and (source.type_name, source.qos) == (type_name, qos):
+            return
+        try:
+            kind = message_class(type_name)
+        except MessageError as error:
+            log.recurring('topic cannot be read', key=topic, topic=topic, reason=error)
+            return
+        if source:
+            log.info('publishers changed', topic=topic, before=source.type_name, now=type_name)
+            self._node.destroy_subscription(source.subscription)
+        subscription = self._node.create_subscription(
+            kind, topic, _never_called, qos, raw=True, callback_group=self._group
+        )
+        self._sources[topic] = _Source(type_name, qos, subscription)
+        log.info(
+            'subscribed', topic=topic, type=type_name, reliability=qos.reliability.name.lower()
+        )
+
+    def drain(self) -> list[RawMessage]:
+        """Everything that has arrived by now, in order of arrival."""
+        now_ns = time.time_ns()  # later arrivals stay for the next batch: all topics end together
+        arrivals = self._held
+        for topic, source in self._sources.items():
+            arrivals.extend(self._take(topic, source))
+        arrivals.sort(key=lambda arrival: arrival.arrival_ns)
+        ready = [arrival for arrival in arrivals if arrival.arrival_ns <= now_ns]
+        self._held = arrivals[len(ready) :]
+        messages = list(self._dated(ready))
+        if self._simulated is not None:
+            self._simulated.forget(now_ns)
+        return messages
+
+    def _take(self, topic: str, source: _Source) -> Iterator[_Arrival]:
+        handle = source.subscription.handle
+        with handle:
+            for _ in range(self._depth):
+                taken = handle.take_message(source.subscription.msg_type, True)
+                if taken is None:
+                    return
+                data, info = taken
+                self._count_lost(topic, source, info.get('publication_sequence_number'))
+                yield _Arrival(info['received_timestamp'], topic, source.type_name, data)
+
+    def _count_lost(self, topic: str, source: _Source, sequence: int | None) -> None:
+        """Number the messages of a topic's only publisher; what is skipped was lost."""
+        last, source.sequence = source.sequence, sequence
+        if last is None or sequence is None or sequence <= last + 1:
+            return
+        if source.subscription.get_publisher_count() == 1:
+            lost = sequence - last - 1
+            self.lost += lost
+            log.recurring('messages lost', key=topic, topic=topic, messages=lost)
+
+    def _dated(self, arrivals: Sequence[_Arrival]) -> Iterator[RawMessage]:
+        for arrival in arrivals:
+            receive_ns: int | None = arrival.arrival_ns
+            if self._simulated is not None:
+                if arrival.topic == CLOCK:
+                    stamp = deserialize_message(arrival.data, Clock).clock
+                    time_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+                    self._simulated.add(arrival.arrival_ns, time_ns)
+                    continue
+                receive_ns = self._simulated.at(arrival.arrival_ns)
+            if receive_ns is None:
+                self.undated += 1
+            else:
+                yield RawMessage(arrival.topic, arrival.type_name, arrival.data, receive_ns)
+
+    def close(self) -> None:
+        """Give the subscriptions back."""
+        for source in self._sources.values():
+            self._node.destroy_subscription(source.subscription)
+        self._sources.clear()
+
+
+def _never_called(message: Any) -> None:
+    raise AssertionError('a drained subscription was executed')

@@ -1,0 +1,28 @@
+"""Message classes by name, as far as they are installed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from rclpy.type_support import check_for_type_support
+
+from taolora_ros.errors import MessageError
+
+
+def message_class(type_name: str) -> Any:
+    """The generated class of a message type such as 'sensor_msgs/msg/Imu'.
+
+    Raises:
+        MessageError: its package is not installed, or not usable from Python.
+    """
+    package, _, name = type_name.partition('/')
+    try:
+        module = importlib.import_module(f'{package}.msg')
+        kind = getattr(module, name.rpartition('/')[2])
+        check_for_type_support(kind)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise MessageError(
+            f'type {type_name!r} is not installed ({error}); source the workspace that has it'
+        ) from error
+    return kind

@@ -1,0 +1,181 @@
+"""A configured detector without ROS: messages in, hops out, and what it can say of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from taolora_ros.config import Config, to_mapping
+from taolora_ros.engine import DetectorModel
+from taolora_ros.errors import ArtifactError
+from taolora_ros.ingest.intake import ChannelStatus, IntakeCounts
+from taolora_ros.ingest.types import TypeRegistry
+from taolora_ros.monitoring import Latency, LatencyHistogram
+from taolora_ros.pipeline import Pipeline
+from taolora_ros.routing.router import RouterLimits
+from taolora_ros.samples import Event, EventState, Hop, Phase, RawMessage, Routing
+
+# Settings that are part of what was learned: (section, key), or the section alone.
+TRAINED = (
+    ('channels',),
+    ('window',),
+    ('model',),
+    ('quantization',),
+    ('router',),
+    ('ingest', 'sample_rate_hz'),
+    ('ingest', 'fill'),
+    ('detection', 'warmup_s'),
+    ('detection', 'tracking_s'),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a running detector has seen and done, since activation where nothing else is said."""
+
+    phase: Phase
+    last_ns: int  # stamp of the last hop's last row; 0 before the first
+    hop_s: float  # time between two hops
+    hops: int
+    steady_tokens: int
+    transient_tokens: int
+    routing: Routing  # of the last token
+    limits: RouterLimits
+    latency: Latency  # of a hop, since the last report
+    counts: IntakeCounts
+    channels: tuple[ChannelStatus, ...]
+    unheard: tuple[str, ...]  # channels without a value so far; while there are such, no hop
+    is_in_event: bool
+
+    @property
+    def stale(self) -> tuple[str, ...]:
+        """Channels that have been silent longer than `stale_s`."""
+        return tuple(status.channel for status in self.channels if status.is_stale)
+
+
+def require_trained(trained: Config, wanted: Config) -> None:
+    """Refuse settings that only another training can bring about.
+
+    Raises:
+        ArtifactError: names the first that differs, with both values.
+    """
+    for path in TRAINED:
+        ours, theirs = to_mapping(trained), to_mapping(wanted)
+        for key in path:
+            ours, theirs = ours[key], theirs[key]
+        if ours == theirs:
+            continue
+        name = '.'.join(path)
+        if isinstance(ours, dict):
+            key = next(key for key in ours if ours[key] != theirs[key])
+            name, ours, theirs = f'{name}.{key}', ours[key], theirs[key]
+        raise ArtifactError(
+            f'{name}: {theirs!r} is asked for, but the artifact was trained with {ours!r}; '
+            'leave the setting out, or train again'
+        )
+
+
+def is_open(event: Event | None) -> bool:
+    """Whether an event goes on after the hop that it came with."""
+    return event is not None and event.state is not EventState.END
+
+
+class Session:
+    """Runs a trained detector from activation to deactivation."""
+
+    def __init__(
+        self,
+        model: DetectorModel,
+        registry: TypeRegistry,
+        config: Config,
+        *,
+        clock_ns: Callable[[], int],
+    ) -> None:
+        """Make ready.
+
+        Args:
+            model: the trained detector.
+            registry: definitions of the message types that will come.
+            config: settings in force.
+            clock_ns: a monotonic clock, for latencies.
+
+        Raises:
+            ArtifactError: `config` asks for something that the model was not trained for.
+        """
+        require_trained(model.config, config)
+        self.model = model
+        self.config = config
+        self._pipeline = Pipeline(model, registry, config)
+        self._clock_ns = clock_ns
+        self._latency = LatencyHistogram()
+        self.reset()
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Topics that the channels name."""
+        return self._pipeline.intake.topics
+
+    def reset(self) -> None:
+        """Begin a new session: warm up and re-base again, count from 0."""
+        self._pipeline.reset()
+        self._latency.clear()
+        self._last: Hop | None = None
+        self._hops = self._steady = self._transient = 0
+
+    def push(self, messages: Iterable[RawMessage]) -> Iterator[Hop]:
+        """Take messages in order; yields each hop as soon as it is known."""
+        for message in messages:
+            start_ns = self._clock_ns()
+            hops = self._pipeline.push(message)
+            if hops:
+                self._latency.record((self._clock_ns() - start_ns) // len(hops))
+                yield from self._noted(hops)
+
+    def finish(self) -> list[Hop]:
+        """End the stream: the last hops, and the end of an open event."""
+        return list(self._noted(self._pipeline.finish()))
+
+    def _noted(self, hops: list[Hop]) -> Iterator[Hop]:
+        for hop in hops:
+            is_new = self._last is None or hop.last_ns > self._last.last_ns
+            self._hops += is_new
+            if is_new and hop.phase is Phase.WATCHING:
+                self._transient += hop.routing.is_transient
+                self._steady += not hop.routing.is_transient
+            self._last = hop
+            yield hop
+
+    def retune(self, config: Config) -> None:
+        """Take new settings while running.
+
+        Raises:
+            ArtifactError: they ask for something that the model was not trained for.
+        """
+        require_trained(self.model.config, config)
+        self._pipeline.engine.retune(config)
+        self.config = config
+
+    def report(self, now_ns: int) -> Status:
+        """How things stand; latencies begin anew.
+
+        Args:
+            now_ns: time on the clock that dates receipt.
+        """
+        last, intake = self._last, self._pipeline.intake
+        status = Status(
+            phase=last.phase if last else Phase.WARMING,
+            last_ns=last.last_ns if last else 0,
+            hop_s=self.config.hop_s,
+            hops=self._hops,
+            steady_tokens=self._steady,
+            transient_tokens=self._transient,
+            routing=last.routing if last else Routing(False, 0.0, 0.0, 0.0),
+            limits=self.model.watch.limits,
+            latency=self._latency.summary(),
+            counts=intake.counts,
+            channels=intake.channel_status(now_ns),
+            unheard=intake.silent,
+            is_in_event=last is not None and is_open(last.event),
+        )
+        self._latency.clear()
+        return status
