@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import re
 import sys
 import types
 import typing
@@ -322,6 +323,27 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
+class _Loader(yaml.SafeLoader):
+    """Scalars as in YAML 1.2: `on` and `off` are words, `2e-3` is a number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in pairs if not tag.endswith((':bool', ':float'))]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    'tag:yaml.org,2002:bool', re.compile(r'^(true|True|TRUE|false|False|FALSE)$'), list('tTfF')
+)
+_Loader.add_implicit_resolver(
+    'tag:yaml.org,2002:float',
+    re.compile(
+        r'^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$'
+        r'|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$'
+    ),
+    list('-+.0123456789'),
+)
+
+
 def read_config(path: Path, base: Config | None = None) -> Config:
     """Read a YAML file of settings.
 
@@ -333,7 +355,7 @@ def read_config(path: Path, base: Config | None = None) -> Config:
         ConfigError: the file is missing, is no YAML, or holds a setting that is not valid.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+        values = yaml.load(path.read_text(encoding='utf-8'), _Loader)
     except FileNotFoundError:
         raise ConfigError(f'{path}: no such file; see config/ for examples') from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

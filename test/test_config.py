@@ -218,3 +218,18 @@ def test_hysteresis_needs_room() -> None:
     assert RouterConfig(on=1.0, off=1.0).off == 1.0
     with pytest.raises(ConfigError, match='hysteresis'):
         RouterConfig(on=0.5)
+
+
+def test_on_and_off_are_settings_and_not_booleans(tmp_path: Path) -> None:
+    path = tmp_path / 'detector.yaml'
+    path.write_text('router: {on: 2.0, off: 1.5}\ntraining: {learning_rate: 1e-3}\n')
+    config = read_config(path)
+    assert (config.router.on, config.router.off) == (2.0, 1.5)
+    assert config.training.learning_rate == 0.001
+
+
+def test_example_configuration_shows_every_setting_with_its_default() -> None:
+    path = ROOT / 'config' / 'detector.yaml'
+    assert dataclasses.replace(read_config(path), channels=()) == Config()
+    told = path.read_text(encoding='utf-8')
+    assert [entry.name for _, entry in settings() if f'{entry.name}:' not in told] == []

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from taolora_ros import __version__, artifact
-from taolora_ros.bags import bag_types, read_messages, read_recording
+from taolora_ros.bags import bag_types, read_messages, read_recording, resolve_channels
 from taolora_ros.cli.labels import read_truths
 from taolora_ros.config import Config, read_config
 from taolora_ros.engine import DetectorModel
@@ -123,7 +123,12 @@ def evaluate_bag(
         config: settings of intake and detection, the model's or changed.
         labels: ground truth asked for; '' takes the configured or the simulator's.
         tolerance_s: how long after its end an event may still be reported.
+
+    Raises:
+        BagError: the bag can't be read.
+        ChannelError: it lacks a channel of the model, or the labels asked for.
     """
+    resolve_channels(bag, detector.channels)
     truths = read_truths(bag, labels, config.labels)
     pipeline = Pipeline(detector, bag_types(bag), config)
     began = time.perf_counter()

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from taolora_ros import artifact
-from taolora_ros.bags import bag_types, read_messages
+from taolora_ros.bags import bag_types, read_messages, resolve_channels
 from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import InputError
 from taolora_ros.pipeline import Pipeline
@@ -59,7 +59,12 @@ def play(detector: DetectorModel, bag: Path, *, rate: float) -> int:
         detector: the trained model.
         bag: the recording.
         rate: speed over the recorded one; 0 is as fast as possible.
+
+    Raises:
+        BagError: the bag can't be read.
+        ChannelError: it lacks a channel of the model.
     """
+    resolve_channels(bag, detector.channels)
     pipeline = Pipeline(detector, bag_types(bag))
     seen: set[int] = set()
     zero_ns: int | None = None

@@ -26,9 +26,16 @@ def print_results(console: Console, results: Sequence[RunResult], channels: Sequ
     for result in results:
         if result.truths is None:
             console.print(_detections_table(result, channels))
+        if not result.trace.is_watching.any():
+            console.print(
+                f'{result.name}: {seconds(result.duration_s)} of rows, over before the warm-up '
+                'was: nothing was scored',
+                style='yellow',
+                highlight=False,
+            )
         if skipped := {name: n for name, n in result.counts.items() if n and name in LOSSES}:
             listed = ', '.join(f'{n:,} {name}' for name, n in skipped.items())
-            console.print(f'{result.name}: {listed}', style='yellow')
+            console.print(f'{result.name}: {listed}', style='yellow', highlight=False)
 
 
 def kinds_table(kinds: Sequence[KindResult]) -> Table:
