@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,16 +22,15 @@ from rich.console import Console
 from rich.table import Table
 
 from taolora_ros import artifact
-from taolora_ros.bags import bag_types, read_messages, read_recording
-from taolora_ros.cli.labels import read_truths
+from taolora_ros.bags import read_messages, read_recording
 from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import TaoloraError
 from taolora_ros.evaluation.events import Detection, Match, Truth, match_events
+from taolora_ros.evaluation.offline import run_bag
 from taolora_ros.evaluation.phrases import count, percent, ratio, seconds
 from taolora_ros.evaluation.report import ReportRun, write_report
 from taolora_ros.evaluation.runs import RunResult, judge
-from taolora_ros.evaluation.trace import Trace, record
-from taolora_ros.pipeline import Pipeline
+from taolora_ros.evaluation.truth import read_truths
 from taolora_ros.samples import NS_PER_S
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,7 +97,7 @@ def _run(options: argparse.Namespace) -> int:
     live = _watch(model_path, faults, model, truths, folder=folder, rate=options.rate)
 
     console.rule('[bold]4  What was found', align='left')
-    trace = _offline(model, faults)
+    trace = run_bag(model, faults).trace  # for the pictures, and to compare
     result = judge(
         faults.name,
         dataclasses.replace(trace, detections=live),
@@ -131,9 +129,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _simulate(bag: Path, duration_s: float, seed: int, *, with_faults: bool) -> None:
-    shutil.rmtree(bag, ignore_errors=True)
-    faults = [] if with_faults else ['--faults', 'none']
-    _taolora('simulate', '-o', bag, '--duration', duration_s, '--seed', seed, *faults)
+    faults = 'all' if with_faults else 'none'
+    wanted = ('--duration', f'{duration_s:g}', '--faults', faults, '--seed', seed)
+    _taolora('simulate', bag, *wanted, '--force')
 
 
 def _taolora(verb: str, *arguments: object) -> None:
@@ -198,22 +196,6 @@ def _line(
     onset_s = (hit.truth.onset_ns - zero_ns) / NS_PER_S
     late = '' if hit.delay_s is None else f', {seconds(hit.delay_s)} after its onset'
     return f'{head}  [green]{hit.truth.kind}[/] of {onset_s:.2f} s{late}'
-
-
-def _offline(model: DetectorModel, bag: Path) -> Trace:
-    """The same bag through the pipeline in this process, for the pictures and to compare."""
-    pipeline = Pipeline(model, bag_types(bag))
-    hops = [
-        hop
-        for message in read_messages(bag, pipeline.intake.topics)
-        for hop in pipeline.push(message)
-    ]
-    return record(
-        [*hops, *pipeline.finish()],
-        channels=len(model.channels),
-        patch=model.config.window.patch,
-        period_ns=round(model.config.period_s * NS_PER_S),
-    )
 
 
 def _print_verdict(result: RunResult, model: DetectorModel) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,17 +16,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from taolora_ros import __version__, artifact
-from taolora_ros.bags import bag_types, read_messages, read_recording, resolve_channels
-from taolora_ros.cli.labels import read_truths
+from taolora_ros.bags import read_recording
 from taolora_ros.config import Config, read_config
 from taolora_ros.engine import DetectorModel
+from taolora_ros.evaluation.offline import run_bag
 from taolora_ros.evaluation.report import ReportRun, write_report
 from taolora_ros.evaluation.runs import RunResult, judge
 from taolora_ros.evaluation.summary import run_to_mapping, summarize, summary_to_mapping
 from taolora_ros.evaluation.tables import print_results
-from taolora_ros.evaluation.trace import record
-from taolora_ros.pipeline import Pipeline
-from taolora_ros.samples import NS_PER_S, Hop
+from taolora_ros.evaluation.truth import read_truths
 
 
 @click.command(name='evaluate')
@@ -128,30 +124,17 @@ def evaluate_bag(
         BagError: the bag can't be read.
         ChannelError: it lacks a channel of the model, or the labels asked for.
     """
-    resolve_channels(bag, detector.channels)
     truths = read_truths(bag, labels, config.labels)
-    pipeline = Pipeline(detector, bag_types(bag), config)
     began = time.perf_counter()
-    trace = record(
-        _stream(pipeline, bag),
-        channels=len(detector.channels),
-        patch=detector.config.window.patch,
-        period_ns=round(detector.config.period_s * NS_PER_S),
-    )
+    run = run_bag(detector, bag, config)
     return judge(
         bag.name,
-        trace,
+        run.trace,
         truths,
         tolerance_s=tolerance_s,
-        counts=dataclasses.asdict(pipeline.intake.counts),
+        counts=run.counts,
         wall_s=time.perf_counter() - began,
     )
-
-
-def _stream(pipeline: Pipeline, bag: Path) -> Iterator[Hop]:
-    for message in read_messages(bag, pipeline.intake.topics):
-        yield from pipeline.push(message)
-    yield from pipeline.finish()
 
 
 def _facts(model: Path, config: Config, tolerance_s: float) -> dict[str, str]:

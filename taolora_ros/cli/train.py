@@ -13,11 +13,11 @@ from rich.table import Table
 
 from taolora_ros import artifact
 from taolora_ros.bags import read_recording, resolve_channels
-from taolora_ros.cli.labels import read_truths
 from taolora_ros.config import Config, read_config
 from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import ConfigError
 from taolora_ros.evaluation.events import cover
+from taolora_ros.evaluation.truth import read_truths
 from taolora_ros.samples import NS_PER_S, Recording
 from taolora_ros.training.trainer import train
 
