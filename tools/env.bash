@@ -1,7 +1,7 @@
 # Source this file: it gives a shell in which `python`, `taolora` and the nodes run, whether
 # ROS 2 is installed (and sourced) or comes from PyPI. `make setup` builds what it needs.
 _taolora_root="$(builtin cd "$(dirname "${BASH_SOURCE[0]}")/.." >/dev/null && pwd)"
-if [ ! -f "$_taolora_root/install/local_setup.bash" ] || [ ! -f "$_taolora_root/.venv/bin/activate" ]; then
+if [ ! -f "$_taolora_root/install/build.stamp" ] || [ ! -f "$_taolora_root/.venv/bin/activate" ]; then
   echo "error: $_taolora_root is not set up; run: make -C $_taolora_root setup" >&2
   unset _taolora_root
   return 1 2>/dev/null || exit 1
