@@ -99,6 +99,11 @@ def test_a_missing_venv_module_names_its_package(
             'no package index offers click==8.5.1; set PIP_INDEX_URL to one that does',
         ),
         ('OSError: [Errno 28] No space left on device', 'the disk is full; about 6 GB are needed'),
+        (
+            'CMake Error at CMakeLists.txt:4 (find_package):\n  By not providing "Findx.cmake"\n',
+            'the build failed: By not providing "Findx.cmake"',
+        ),
+        ("msg.c:3:10: fatal error: 'x.h' not found", "the build failed: 'x.h' not found"),
         ('anything else', ''),
     ],
 )

@@ -76,4 +76,6 @@ def diagnose(output: str) -> str:
         return 'no network: PyPI cannot be reached; connect, or set PIP_INDEX_URL to a mirror'
     if lacking := re.search(r'No matching distribution found for (\S+)', output):
         return f'no package index offers {lacking[1]}; set PIP_INDEX_URL to one that does'
+    if failed := re.search(r'^CMake Error.*\n\s*(.+)|^.*\berror: (.+)', output, re.MULTILINE):
+        return f'the build failed: {failed[1] or failed[2]}'
     return ''
