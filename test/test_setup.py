@@ -120,13 +120,6 @@ def test_the_lock_pins_every_package_that_is_asked_for() -> None:
             assert not exact or pins[name.lower()] == exact
 
 
-def test_a_set_up_checkout_has_nothing_pending(monkeypatch: pytest.MonkeyPatch) -> None:
-    bootstrap = load('bootstrap', monkeypatch)
-    if not bootstrap.INSTALL.exists():
-        pytest.skip('this checkout was not set up by make setup')
-    assert [step.title for step in bootstrap.pending()] == [], 'run make setup'
-
-
 def test_editing_a_message_makes_its_build_pending(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

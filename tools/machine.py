@@ -1,4 +1,7 @@
-"""What the set-up needs of this machine, and what to do where it is missing."""
+"""What the set-up needs of this machine, and what to do where it is missing.
+
+This file and bootstrap.py keep to syntax that Python 3.7 reads, to refuse it in words.
+"""
 
 from __future__ import annotations
 
@@ -74,8 +77,8 @@ def diagnose(output: str) -> str:
         return 'the disk is full; about 6 GB are needed'
     if re.search(r'NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError', output):
         return 'no network: PyPI cannot be reached; connect, or set PIP_INDEX_URL to a mirror'
-    if lacking := re.search(r'No matching distribution found for (\S+)', output):
+    lacking = re.search(r'No matching distribution found for (\S+)', output)
+    if lacking:
         return f'no package index offers {lacking[1]}; set PIP_INDEX_URL to one that does'
-    if failed := re.search(r'^CMake Error.*\n\s*(.+)|^.*\berror: (.+)', output, re.MULTILINE):
-        return f'the build failed: {failed[1] or failed[2]}'
-    return ''
+    failed = re.search(r'^CMake Error.*\n\s*(.+)|^.*\berror: (.+)', output, re.MULTILINE)
+    return f'the build failed: {failed[1] or failed[2]}' if failed else ''
