@@ -249,6 +249,10 @@ def from_mapping(kind: type[T], values: Mapping[str, Any], path: str = '') -> T:
     for key in values:
         if key not in known:
             raise ConfigError(f'{prefix}unknown key {key!r}; {nearest(str(key), known)}')
+    for entry in dataclasses.fields(kind):  # type: ignore[arg-type]
+        is_required = entry.default is entry.default_factory is dataclasses.MISSING
+        if is_required and entry.name not in values:
+            raise ConfigError(f'{prefix}{entry.name} is missing')
     arguments = {
         key: _convert(hints[key], value, f'{path}.{key}' if path else key)
         for key, value in values.items()

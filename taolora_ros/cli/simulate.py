@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from taolora_ros.errors import BagError, ConfigError, nearest
+from taolora_ros.errors import ConfigError, nearest
 from taolora_ros.samples import NS_PER_S
 from taolora_ros.simulation.faults import START_NS, Fault, FaultKind
 from taolora_ros.simulation.recording import SimulationConfig
@@ -99,7 +98,6 @@ def command(
         lead_s=lead,
         **chosen,
     )
-    _make_room(out_dir, force=force)
     console = Console(stderr=True)
     with Progress(
         TextColumn('{task.description}'),
@@ -110,9 +108,15 @@ def command(
     ) as bar:
         task = bar.add_task(f'simulating {duration:g} s', total=1.0)
         happened = simulate(
-            out_dir, config, progress=lambda share: bar.update(task, completed=share)
+            out_dir,
+            config,
+            progress=lambda share: bar.update(task, completed=share),
+            force=force,
         )
-    Console().print(_table(out_dir, duration, happened))
+    if happened:
+        Console().print(_table(out_dir, duration, happened))
+    else:
+        click.echo(f'{out_dir}: {duration:g} s of normal work')
     if json_path is not None:
         reports = [json.loads(fault.report('end')) for fault in happened]
         json_path.write_text(json.dumps(reports, indent=2) + '\n', encoding='utf-8')
@@ -129,25 +133,10 @@ def _kinds(text: str) -> tuple[FaultKind, ...]:
     return tuple(dict.fromkeys(known[name] for name in names))
 
 
-def _make_room(out_dir: Path, *, force: bool) -> None:
-    if not out_dir.exists():
-        return
-    if not force:
-        raise BagError(f'{out_dir}: exists already; add --force to replace it')
-    is_recording = out_dir.is_dir() and (
-        (out_dir / 'metadata.yaml').is_file() or not any(out_dir.iterdir())
-    )
-    if not is_recording:
-        raise BagError(
-            f'{out_dir}: is no recording, so --force leaves it alone; remove it by hand'
-        )
-    shutil.rmtree(out_dir)
-
-
 def _table(out_dir: Path, duration_s: float, faults: Sequence[Fault]) -> Table:
     table = Table(title=f'{out_dir}: {duration_s:g} s, {len(faults)} faults', title_justify='left')
     for heading in ('id', 'fault', 'strikes'):
-        table.add_column(heading)
+        table.add_column(heading, overflow='fold')
     for heading in ('onset s', 'lasts s', 'strength'):
         table.add_column(heading, justify='right')
     for fault in faults:

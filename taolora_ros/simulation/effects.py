@@ -67,7 +67,7 @@ class Collision(Effect):
         """Note whether the arm touches the obstacle, then act."""
         force = self._contact_force()
         if force > 0.0:
-            self._touched.append(step)
+            self._touched.append(step - 1)  # the contact is of the step just done
             self.peak_force = max(self.peak_force, force)
         super().advance(step)
 
@@ -238,6 +238,7 @@ class BearingSpall(Effect):
         self._roller: int | None = None
         self._since = _PULSE_STEPS
         self._sign = 1.0
+        self.strikes = 0
 
     def act(self, level: float, *, is_recovering: bool) -> None:
         """Strike against the motion when a roller meets the pit."""
@@ -245,6 +246,7 @@ class BearingSpall(Effect):
         roller = math.floor(turns * self.magnitudes['passes_per_turn'])
         if self._roller is not None and roller != self._roller and self._since >= _PULSE_STEPS:
             self._since = 0
+            self.strikes += 1
             self._sign = -1.0 if self.arm.data.qvel[self._dof] > 0 else 1.0
         self._roller = roller
         torque = 0.0

@@ -33,8 +33,8 @@ IMU_HZ = 200
 _CHUNK = 1000  # steps planned at a time
 
 # Torque ripple of each drive: gear mesh and cogging, and the current loop's noise.
-_RIPPLE = np.array([0.5, 0.5, 0.3, 0.08, 0.08, 0.04])  # Nm
-_RIPPLES_PER_TURN = np.array([160.0, 160.0, 200.0, 240.0, 240.0, 200.0])
+_RIPPLE = np.array([1.2, 1.2, 0.7, 0.15, 0.15, 0.08])  # Nm
+_RIPPLE_RATE = np.array([160.0, 160.0, 200.0, 240.0, 240.0, 200.0])  # rad of it per rad
 _TORQUE_NOISE = np.array([0.6, 0.6, 0.35, 0.08, 0.08, 0.04])  # Nm
 
 
@@ -102,7 +102,7 @@ def integrate(
                     acting.remove(active)
                     ended.append(active)
             arm.data.ctrl[:] = commands[index]
-            ripple = _RIPPLE * np.sin(_RIPPLES_PER_TURN * arm.angles() + phases)
+            ripple = _RIPPLE * np.sin(_RIPPLE_RATE * arm.angles() + phases)
             arm.data.qfrc_applied[arm.motors] = ripple + noise[index]
             mujoco.mj_step(arm.model, arm.data)
             readings[index] = arm.data.sensordata

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -140,8 +139,3 @@ def _happened(planned: Sequence[PlannedFault], effects: Sequence[Effect]) -> tup
             )
         )
     return tuple(happened)
-
-
-def without_faults(config: SimulationConfig) -> SimulationConfig:
-    """The same run, all well."""
-    return dataclasses.replace(config, kinds=(), planned=(), count=None)

@@ -45,12 +45,17 @@ class Openings:
         self._control = control
         self._times = np.arange(round(duration_s * _GRID_HZ)) / _GRID_HZ
         self._speeds = np.abs(plan.sample(self._times).velocities)
-        self._swept: dict[str, Bools] = {}
 
     def next(self, draw: _Draw, after_s: float) -> float:
         """The first onset not before a time at which the fault can act; inf if there is none."""
-        open_at = self._open(draw) & (self._times >= after_s)
-        return float(self._times[int(np.argmax(open_at))]) if open_at.any() else float('inf')
+        later = np.flatnonzero(self._open(draw) & (self._times >= after_s))
+        if draw.kind is FaultKind.COLLISION:
+            later = later[: -round(_ARRIVAL_S * _GRID_HZ)]
+            return next(
+                (time for time in self._times[later].tolist() if self._sweeps(draw.target, time)),
+                float('inf'),
+            )
+        return float(self._times[later[0]]) if len(later) else float('inf')
 
     def _open(self, draw: _Draw) -> Bools:
         kind = draw.kind
@@ -61,10 +66,6 @@ class Openings:
             closed &= ~self._changes_hands(starts, ends)
             carried: Bools = closed & (self._speeds.max(axis=1) > _CARRYING)
             return carried
-        if kind is FaultKind.COLLISION:
-            if draw.target not in self._swept:
-                self._swept[draw.target] = self._sweeps(draw.target)
-            return self._swept[draw.target]
         if kind is FaultKind.LOOSE_IMU:
             moving: Bools = self._speeds.max(axis=1) > _MOVING
             return moving
@@ -78,14 +79,12 @@ class Openings:
         changes: Bools = np.searchsorted(edges, ends) != np.searchsorted(edges, starts)
         return changes
 
-    def _sweeps(self, body: str) -> Bools:
-        """Where the body keeps sweeping long enough to arrive at what stands in its way."""
-        in_reach = [self._control.obstruct(body, float(time)) is not None for time in self._times]
-        sweeps = np.array(in_reach)
-        ahead = round(_ARRIVAL_S * _GRID_HZ)
-        sweeps[:-ahead] &= sweeps[ahead:]
-        sweeps[-ahead:] = False
-        return sweeps
+    def _sweeps(self, body: str, time_s: float) -> bool:
+        """Whether the body keeps sweeping long enough to arrive at what stands in its way."""
+        return all(
+            self._control.obstruct(body, time) is not None
+            for time in (time_s, time_s + _ARRIVAL_S)
+        )
 
 
 def draw_faults(
