@@ -79,12 +79,20 @@ def fit_low_rank(moments: Moments, *, rank: int, ridge: float, metric: Floats) -
     level = max(ridge, 1e-9) * max(float(np.trace(moments.gram)) / inputs, 1e-12)
     factor = np.linalg.cholesky(moments.gram + level * np.eye(inputs))
     target = np.linalg.solve(factor, moments.cross * metric)  # L⁻¹XᵀR = Lᵀ·M⁻¹·XᵀR
-    left, strength, right = np.linalg.svd(target, full_matrices=False)
-    share = np.sqrt(strength[:rank])  # split evenly, so that both factors stay within FP16
-    down = np.linalg.solve(factor.T, left[:, :rank] * share)
-    up = share[:, None] * right[:rank] / metric
+    left = _left_vectors(target, rank)
+    down = np.linalg.solve(factor.T, left)
+    up = left.T @ target / metric
     balance = np.sqrt(_largest(up) / _largest(down))
     return LowRank(down=_halves(down * balance), up=_halves(up / balance))
+
+
+def _left_vectors(matrix: Floats, rank: int) -> Floats:
+    """The first left singular vectors, `[K, R]`; from the smaller of its two Gram matrices."""
+    if matrix.shape[0] <= matrix.shape[1]:
+        return np.linalg.eigh(matrix @ matrix.T)[1][:, : -rank - 1 : -1]
+    _, right = np.linalg.eigh(matrix.T @ matrix)
+    left: Floats = np.linalg.qr(matrix @ right[:, : -rank - 1 : -1])[0]
+    return left
 
 
 def _largest(values: Floats) -> float:

@@ -75,7 +75,7 @@ def _disturbed(block: Float32s, kind: Disturbance, rng: np.random.Generator) -> 
     if kind is Disturbance.BURST:
         return (block + rng.normal(size=block.shape) * weight / 2).astype(np.float32)
     if kind is Disturbance.GAIN:
-        center = block.mean(axis=0)
+        center: Float32s = block.mean(axis=0)
         return (center + (block - center) * (1.0 + np.abs(weight))).astype(np.float32)
     held = block[0] if rng.random() < 0.5 else np.clip(weight, -5.0, 5.0).astype(np.float32)
     return np.repeat(held[None], length, axis=0)

@@ -20,7 +20,7 @@ from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance
 
 _DAMPING = 0.1  # of the Gram matrix in rounding, over its mean diagonal (0.01 and 1 were worse)
-_RIDGES = (1.0, 10.0, 100.0)  # times the configured ridge, tried on kinds left out
+_RIDGES = (1.0, 10.0, 100.0)  # times the configured ridge, until kinds left out are served
 _LEAST_GAIN = 0.02  # of the lost power; a path that repairs less is left out
 _OUTPUTS_PER_RANK = 4  # a narrow layer's path stays smaller than its 4-bit weights
 
@@ -77,7 +77,7 @@ def _lost(
 def _repair(
     moments: list[Moments], shape: tuple[int, ...], metric: Floats, settings: QuantizationConfig
 ) -> LowRank:
-    """A·B with the ridge that serves kinds of disturbance unlike the ones fitted."""
+    """A·B, with the least ridge that serves kinds of disturbance unlike the ones fitted."""
     inputs, outputs = shape
     nothing = no_low_rank(inputs, outputs)
     rank = min(settings.rank, max(1, outputs // _OUTPUTS_PER_RANK))
@@ -85,21 +85,20 @@ def _repair(
         return nothing
     total = _total(moments)
 
-    def left_out(ridge: float) -> float:
-        error = 0.0
-        for index, unseen in enumerate(moments):
-            seen = _total([*moments[:index], *moments[index + 1 :]])
-            fitted = fit_low_rank(seen, rank=rank, ridge=ridge, metric=metric)
-            error += unseen.error(fitted, metric)
-        return error
+    lost = total.error(nothing, metric)
+    for ridge in (settings.ridge * times for times in _RIDGES):
+        if _left_out_error(moments, rank, ridge, metric) < (1.0 - _LEAST_GAIN) * lost:
+            return fit_low_rank(total, rank=rank, ridge=ridge, metric=metric)
+    return nothing
 
-    if len(moments) == 1:
-        return fit_low_rank(total, rank=rank, ridge=settings.ridge, metric=metric)
-    errors = {settings.ridge * times: left_out(settings.ridge * times) for times in _RIDGES}
-    ridge = min(errors, key=lambda candidate: errors[candidate])
-    if errors[ridge] > (1.0 - _LEAST_GAIN) * total.error(nothing, metric):
-        return nothing
-    return fit_low_rank(total, rank=rank, ridge=ridge, metric=metric)
+
+def _left_out_error(moments: list[Moments], rank: int, ridge: float, metric: Floats) -> float:
+    """What is still lost on each kind of disturbance, fitted to the other kinds."""
+    error = 0.0
+    for index, unseen in enumerate(moments):
+        seen = _total([*moments[:index], *moments[index + 1 :]] or moments)
+        error += unseen.error(fit_low_rank(seen, rank=rank, ridge=ridge, metric=metric), metric)
+    return error
 
 
 def _total(moments: list[Moments]) -> Moments:

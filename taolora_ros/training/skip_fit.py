@@ -49,8 +49,7 @@ def fit_ridge(rows: Regression, *, ridge: float = RIDGE) -> Floats:
     """W `[K, N]` of the regression of targets on inputs."""
     x = rows.inputs.astype(np.float64)
     gram = x.T @ x + ridge * x.shape[0] * np.eye(x.shape[1])
-    solution: Floats = np.linalg.solve(gram, x.T @ rows.targets.astype(np.float64))
-    return solution
+    return np.linalg.solve(gram, x.T @ rows.targets.astype(np.float64)).astype(np.float64)
 
 
 def fit_skip(
