@@ -42,7 +42,7 @@ class Detector(LifecycleNode):
         bridge_logs(self)
         self.exit_code: int | None = None
         self._settings = Parameters(
-            self, [*settings_of(DetectorOptions), *settings_of(Config, without=NOT_PARAMETERS)]
+            self, settings_of(DetectorOptions) + settings_of(Config, without=NOT_PARAMETERS)
         )
         self._settings.on_change(self._change)
         self._options = self._settings.fill(DetectorOptions())

@@ -34,34 +34,39 @@ FOREIGN = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')  
 class Setting:
     """One field of a settings dataclass as a parameter."""
 
+    owner: type[Any]  # the outermost dataclass
     name: str  # dotted, e.g. 'detection.false_alarms_per_hour'
     kind: Kind
     needs_reconfigure: bool
     descriptor: ParameterDescriptor
 
 
-def settings_of(
-    kind: type[Any], *, without: Sequence[str] = (), path: str = ''
-) -> Iterator[Setting]:
+def settings_of(kind: type[Any], *, without: Sequence[str] = ()) -> list[Setting]:
     """The leaves of a settings dataclass, depth first.
 
     Args:
         kind: the dataclass, its fields made by `config.setting`.
-        without: top-level fields that are no parameters.
-        path: prefix of the names.
+        without: outermost fields that are no parameters.
     """
+    leaves = _leaves(kind, '')
+    return [
+        _setting(kind, name, hint, facts)
+        for name, hint, facts in leaves
+        if name.partition('.')[0] not in without
+    ]
+
+
+def _leaves(kind: type[Any], path: str) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
         name, hint = f'{path}{field.name}', hints[field.name]
-        if field.name in without:
-            continue
         if dataclasses.is_dataclass(hint):
-            yield from settings_of(typing.cast(type[Any], hint), path=f'{name}.')
+            yield from _leaves(typing.cast(type[Any], hint), f'{name}.')
         else:
-            yield _setting(name, hint, field.metadata)
+            yield name, hint, field.metadata
 
 
-def _setting(name: str, hint: Any, facts: Mapping[str, Any]) -> Setting:
+def _setting(owner: type[Any], name: str, hint: Any, facts: Mapping[str, Any]) -> Setting:
     is_choice = isinstance(hint, type) and issubclass(hint, enum.Enum)
     kind = KINDS.get(str if is_choice else hint, Kind.STRING_ARRAY)
     low, high = facts.get('low'), facts.get('high')
@@ -75,7 +80,7 @@ def _setting(name: str, hint: Any, facts: Mapping[str, Any]) -> Setting:
     if kind is Kind.INTEGER and (low, high) != (None, None):
         low, high = (-INT64_MAX if low is None else low), (INT64_MAX if high is None else high)
         descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high), step=1)]
-    return Setting(name, kind, facts['reconfigure'], descriptor)
+    return Setting(owner, name, kind, facts['reconfigure'], descriptor)
 
 
 class Parameters:
@@ -137,12 +142,11 @@ class Parameters:
             ConfigError: a value that is not valid, alone or beside the others.
         """
         chosen = self._explicit if changes is None else changes
-        known = to_mapping(base)
         nested: dict[str, Any] = {}
         for name, value in chosen.items():
-            *above, leaf = name.split('.')
-            if value is None or name.split('.')[0] not in known:
+            if value is None or self._settings[name].owner is not type(base):
                 continue
+            *above, leaf = name.split('.')
             level = nested
             for part in above:
                 level = level.setdefault(part, {})
@@ -155,7 +159,7 @@ class Parameters:
         shown = [
             Parameter(name, self._settings[name].kind, value)
             for name, value in values.items()
-            if name in self._settings
+            if name in self._settings and self._settings[name].owner is type(settings)
         ]
         self._is_showing = True
         try:

@@ -33,7 +33,7 @@ SLACK_NS = 500_000  # a message may come this much early: a timer is no more pre
 BURST = 100  # messages between two looks at signals and services
 DELIVERY_S = 2.0  # how long a topic's last messages may take to reach their subscribers
 CLOCK = '/clock'
-log = logging.logger(__name__)
+log = logging.logger('taolora_ros.nodes.replay')  # also when it runs as __main__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class Replay(Node):
         super().__init__('taolora_replay', automatically_declare_parameters_from_overrides=True)
         bridge_logs(self)
         self.exit_code: int | None = None
-        parameters = Parameters(self, list(settings_of(ReplayOptions)))
+        parameters = Parameters(self, settings_of(ReplayOptions))
         parameters.on_change(parameters.require_live)
         self._options = parameters.fill(ReplayOptions())
         parameters.show(self._options)
@@ -90,20 +90,24 @@ class Replay(Node):
             if topic not in types:
                 raise BagError(f'{bag}: no topic {topic!r}; {nearest(topic, types)}')
         publishers: dict[str, Publisher] = {}
-        skipped: list[str] = []
+        skipped: list[str] = []  # types
         for topic in chosen or sorted(types):
             if topic == CLOCK and self._options.clock:
                 continue
             try:
                 kind = message_class(types[topic])
             except MessageError:
-                skipped.append(f'{topic} ({types[topic]})')
+                skipped.append(types[topic])
             else:
                 publishers[topic] = self.create_publisher(kind, topic, self._qos)
         if not publishers:
             raise BagError(f'{bag}: no type of its topics is installed; source their workspace')
         if skipped:
-            log.warning('topics of types that are not installed are skipped', topics=skipped)
+            log.warning(
+                'topics of types that are not installed are skipped',
+                topics=len(skipped),
+                types=', '.join(sorted(set(skipped))),
+            )
         return publishers
 
     def _read(self) -> Iterator[RawMessage]:
