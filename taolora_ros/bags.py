@@ -52,9 +52,13 @@ def resolve_channels(path: Path | str, specs: Sequence[str | Channel]) -> tuple[
                 f'{channel}: no topic {channel.topic!r} in {path}; {nearest(channel.topic, known)}'
             )
     registry = bag_types(path)
+    firsts = {
+        topic: next(read_messages(path, [topic]), None)
+        for topic in {channel.topic for channel in channels}
+    }
     resolved: list[str] = []
     for channel in channels:
-        first = next(read_messages(path, [channel.topic]), None)
+        first = firsts[channel.topic]
         if first is None:
             raise ChannelError(f'{channel}: {path} holds no message of {channel.topic}')
         try:

@@ -7,7 +7,7 @@ alone, never on when the process got round to them.
 
 A cell closes once every topic that may still have a sample for it has gone past its end, or the
 newest stamp of all topics is `lateness_s` past it. A sample that comes later still moves to the
-oldest open cell, unless its topic has already said something newer.
+oldest open cell, unless its channels have newer values already.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class GridCounts:
     """What became of the samples."""
 
     late: int = 0  # came after their cell had closed and moved to an open one
-    dropped: int = 0  # late, and older than what their topic had said already
+    dropped: int = 0  # late, and older than the values their channels had already
     repeated: int = 0  # same stamp and same values as the topic's sample before
     stray: int = 0  # a single stamp far ahead of all others
     non_finite: int = 0  # values that are NaN, infinite, too large or missing
@@ -79,7 +79,8 @@ class Grid:
         """Forget everything, counts included."""
         self.counts = GridCounts()
         self.non_finite: Ints = np.zeros(self._size, dtype=np.int64)  # [C] values refused
-        self._cadences = [Cadence(self._lateness_ns, self._stale_ns) for _ in self._columns]
+        patience = (self._period_ns, self._lateness_ns, self._stale_ns)
+        self._cadences = [Cadence(*patience) for _ in self._columns]
         self._held: Floats = np.full(self._size, np.nan)
         self._held_ns: Ints = np.zeros(self._size, dtype=np.int64)
         self._last_values: list[tuple[float, ...] | None] = [None] * len(self._columns)
@@ -141,6 +142,21 @@ class Grid:
         if last is None or stamp_ns > last:
             self.counts.late += 1
             return self._accept(topic, stamp_ns, values, self._next)
+        return self._push_outdated(topic, stamp_ns, values)
+
+    def _push_outdated(
+        self, topic: int, stamp_ns: int, values: tuple[float, ...]
+    ) -> list[Row | Gap]:
+        """A late sample older than its topic's newest: channels without newer values take it."""
+        newest_ns = self._newest_values_ns(topic)
+        if any(
+            value == value and stamp_ns > known_ns
+            for value, known_ns in zip(values, newest_ns, strict=True)
+        ):
+            self.counts.late += 1
+            kept = np.where(stamp_ns > newest_ns, values, np.nan)
+            return self._accept(topic, stamp_ns, tuple(kept.tolist()), self._next)
+        self._cadences[topic].observe(stamp_ns)
         self.counts.dropped += 1
         if self._back_ns is None:
             self._back_ns = stamp_ns
@@ -150,6 +166,17 @@ class Grid:
         rows = self.flush()
         self._begin()
         return rows + self.push(topic, stamp_ns, values)
+
+    def _newest_values_ns(self, topic: int) -> Ints:
+        """Stamps of the newest finite value of each of a topic's channels."""
+        columns = self._columns[topic]
+        newest_ns = np.where(np.isnan(self._held[columns]), 0, self._held_ns[columns])
+        for cell in self._cells.values():
+            if topic in cell:
+                summary = cell[topic].summary()
+                known = np.isfinite(summary.last)
+                newest_ns = np.where(known, np.maximum(newest_ns, summary.last_ns), newest_ns)
+        return newest_ns
 
     def _push_over_gap(
         self, topic: int, stamp_ns: int, values: tuple[float, ...]
@@ -183,7 +210,7 @@ class Grid:
         cadence = self._cadences[topic]
         if cadence.last_ns is None or stamp_ns >= cadence.last_ns:
             self._last_values[topic] = values
-            cadence.observe(stamp_ns)
+        cadence.observe(stamp_ns)
         if self._newest is None or stamp_ns > self._newest:
             self._newest = stamp_ns
         rows: list[Row | Gap] = []

@@ -27,7 +27,7 @@ class IntakeCounts:
     unreadable: int = 0  # bytes that are no message of their type, or a type without the fields
     type_changes: int = 0  # messages whose type differs from the one before on the topic
     late: int = 0  # came after their cell had closed and moved to an open one
-    dropped: int = 0  # late, and older than what their topic had said already
+    dropped: int = 0  # late, and older than the values their channels had already
     repeated: int = 0  # same stamp and values as the one before
     stray: int = 0  # a single stamp far ahead of all others
     non_finite: int = 0  # values that are NaN, infinite, too large or missing

@@ -26,8 +26,11 @@ def is_point_field(channel: Channel, type_name: str, registry: TypeRegistry) -> 
 def point_values(cloud: Any, name: str) -> Floats:
     """One field of every point, [N], NaN points included.
 
+    Messages of an installed sensor_msgs go through sensor_msgs_py where that is installed, too;
+    those read from bytes are viewed by NumPy.
+
     Raises:
-        MessageError: the points have no such field, or the data is shorter than the points.
+        MessageError: the points have no such field, or don't fit into the data.
     """
     fields = {field.name: field for field in cloud.fields}
     if name not in fields:
@@ -37,24 +40,20 @@ def point_values(cloud: Any, name: str) -> Floats:
         if read_points is not None:
             return np.asarray(read_points(cloud, field_names=[name])[name], dtype=np.float64)
     field = fields[name]
-    rows, columns = cloud.height, cloud.width
-    needed = (rows - 1) * cloud.row_step + columns * cloud.point_step if rows and columns else 0
-    data = np.frombuffer(bytes(cloud.data), dtype=np.uint8)
-    if field.datatype not in _FORMATS or data.size < needed:
-        raise MessageError(f'{data.size} bytes of points where {needed} are needed')
+    if field.datatype not in _FORMATS:
+        raise MessageError(f'points: field {name!r} has the unknown datatype {field.datatype}')
     dtype = np.dtype(('>' if cloud.is_bigendian else '<') + _FORMATS[field.datatype])
-    values = (
-        np.ndarray(
-            (rows, columns),
-            dtype,
-            data.tobytes(),
-            field.offset,
-            (cloud.row_step, cloud.point_step),
-        )
-        if needed
-        else np.empty((0, 0))
+    if not cloud.height or not cloud.width:
+        return np.empty(0)
+    data = np.frombuffer(cloud.data, dtype=np.uint8)
+    needed = (cloud.height - 1) * cloud.row_step + cloud.width * cloud.point_step
+    if needed > data.size or field.offset + dtype.itemsize > cloud.point_step:
+        raise MessageError(f'points of {needed} bytes do not fit into {data.size} bytes of data')
+    strides = (cloud.row_step, cloud.point_step)
+    view: np.ndarray[Any, Any] = np.ndarray(
+        (cloud.height, cloud.width), dtype, data, field.offset, strides
     )
-    return values.astype(np.float64).ravel()
+    return view.astype(np.float64).ravel()
 
 
 def _ros_reader() -> Any:

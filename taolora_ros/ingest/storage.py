@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rosbags.interfaces import Connection, MessageDefinitionFormat
-from rosbags.rosbag2 import Reader, ReaderError
+from rosbags.rosbag2 import Reader
 
-from taolora_ros.errors import BagError, ChannelError, nearest
+from taolora_ros.errors import BagError, nearest
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.samples import RawMessage
 
 _SUFFIXES = ('.mcap', '.db3')
+_LATEST_NS = 2**63 - 1
 
 
 @contextmanager
@@ -29,11 +29,9 @@ def open_bag(path: Path | str) -> Iterator[Reader]:
     try:
         with Reader(path) as reader:
             yield reader
-    except (ReaderError, OSError, EOFError, struct.error, ValueError, KeyError) as error:
-        raise _damaged(path, error) from error
-    except Exception as error:  # the decompressors' own errors have no common base
-        if type(error).__module__.split('.')[0] not in ('zstd', 'backports', 'compression', 'lz4'):
-            raise
+    except BagError:
+        raise
+    except Exception as error:  # damaged bytes make rosbags and decompressors raise anything
         raise _damaged(path, error) from error
 
 
@@ -76,6 +74,8 @@ def read_messages(path: Path | str, topics: Collection[str] | None = None) -> It
         if not chosen:
             return
         for connection, receive_ns, data in reader.messages(chosen):
+            if receive_ns > _LATEST_NS:
+                raise _damaged(Path(path), ValueError(f'a message received at {receive_ns} ns'))
             yield RawMessage(connection.topic, connection.msgtype, data, receive_ns)
 
 
@@ -86,10 +86,7 @@ def _types(connections: Sequence[Connection]) -> TypeRegistry:
         if connection.msgdef.format is MessageDefinitionFormat.NONE or not text:
             continue
         is_idl = connection.msgdef.format is MessageDefinitionFormat.IDL
-        try:
-            registry.add_text(connection.msgtype, text, idl=is_idl)
-        except ChannelError:
-            continue  # a topic nobody may watch; who does gets the error from the registry
+        registry.add_text(connection.msgtype, text, idl=is_idl)
     return registry
 
 

@@ -23,6 +23,7 @@ from taolora_ros.errors import ChannelError, MessageError, nearest
 
 __all__ = ['FieldDesc', 'Fielddefs', 'Nodetype', 'TypeRegistry']
 
+_UNREADABLE = (TypesysError, ValueError, KeyError, IndexError)
 _NUMPY_NAMES = {'bool': 'bool', 'byte': 'uint8', 'char': 'uint8'}
 
 
@@ -38,6 +39,7 @@ class TypeRegistry:
     def __init__(self, prefixes: tuple[Path, ...] | None = None) -> None:
         self._store = get_typestore(Stores.ROS2_JAZZY)
         self._prefixes = _ament_prefixes() if prefixes is None else prefixes
+        self._texts: dict[str, tuple[str, bool]] = {}  # definition and whether it is IDL
         self._settled: set[str] = set()
         self._complete: set[str] = set()  # settled with all types nested in them
 
@@ -45,14 +47,13 @@ class TypeRegistry:
         """Names and descriptions of a message's fields, in wire order.
 
         Raises:
-            ChannelError: no definition of the type, or of one nested in it, is at hand.
+            ChannelError: no definition of the type, or of one nested in it, is at hand, or it
+                can't be read.
         """
         if type_name not in self._settled:
-            self._settled.add(type_name)
-            self._add_installed(type_name)
+            self._settle(type_name)
         definition = self._store.fielddefs.get(type_name)
         if definition is None:
-            self._settled.discard(type_name)
             raise ChannelError(
                 f'no definition of type {type_name!r}; '
                 f'source the workspace that has it, or use a bag recorded as mcap; '
@@ -60,22 +61,9 @@ class TypeRegistry:
             )
         return definition[1]
 
-    def add(self, definitions: Typesdict) -> None:
-        """Learn definitions that win over what was known, e.g. those a bag carries."""
-        self._settled.update(definitions)
-        self._learn(definitions)
-
     def add_text(self, type_name: str, text: str, *, idl: bool = False) -> None:
-        """Learn the definition that a bag or a .msg file holds as text.
-
-        Raises:
-            ChannelError: the text is no message definition.
-        """
-        try:
-            self.add(_parsed(type_name, text, idl=idl))
-        except (TypesysError, ValueError, KeyError) as error:
-            reason = str(error).splitlines()[0].rstrip(':')
-            raise ChannelError(f'definition of {type_name!r} cannot be read: {reason}') from error
+        """Take the definition that a bag holds as text; it is read once the type is asked for."""
+        self._texts[type_name] = (text, idl)
 
     def deserialize(self, data: bytes | memoryview, type_name: str) -> Any:
         """The whole message as an object with the message's attributes.
@@ -138,15 +126,32 @@ class TypeRegistry:
                 self._settle_all(str(inner[1]))
         self._complete.add(type_name)
 
-    def _add_installed(self, type_name: str) -> None:
+    def _settle(self, type_name: str) -> None:
+        """Read the best definition there is."""
+        if type_name in self._texts:
+            text, idl = self._texts[type_name]
+            try:
+                definitions = (
+                    get_types_from_idl(text) if idl else get_types_from_msg(text, type_name)
+                )
+                self._learn(definitions)
+            except _UNREADABLE as error:
+                reason = (str(error).splitlines() or [''])[0].rstrip(':')
+                raise ChannelError(
+                    f'definition of {type_name!r} cannot be read: {reason}'
+                ) from error
+            self._settled.update(read)
+            return
+        self._settled.add(type_name)
         package, _, stem = type_name.partition('/msg/')
         for prefix in self._prefixes:
             source = prefix / 'share' / package / 'msg' / f'{stem}.msg'
             if not stem or not source.is_file():
                 continue
             try:
-                self._learn(_parsed(type_name, source.read_text(encoding='utf-8'), idl=False))
-            except (TypesysError, OSError, ValueError, KeyError):
+                text = source.read_text(encoding='utf-8')
+                self._learn(get_types_from_msg(text, type_name))
+            except (OSError, *_UNREADABLE):
                 continue  # written in a way the parser does not know: another source may serve
             return
 
@@ -162,12 +167,6 @@ class TypeRegistry:
         if changed:
             self._store.cache.clear()
         self._store.register(definitions)
-
-
-def _parsed(type_name: str, text: str, *, idl: bool) -> Typesdict:
-    if idl:
-        return get_types_from_idl(text)
-    return get_types_from_msg(text, type_name)
 
 
 def _ament_prefixes() -> tuple[Path, ...]:
