@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import gt
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,8 @@ class CellSamples:
 
     def summary(self) -> CellSummary:
         """The numbers that stand for all samples so far."""
+        if self._count is None and (quick := self._plain_summary()) is not None:
+            return quick
         self._fold()
         count, total = self._count, self._sum
         assert count is not None
@@ -60,6 +63,18 @@ class CellSamples:
         peak = np.where(count > 1, peak, 0.0)
         first_ns, first, last_ns, last = self._edges
         return CellSummary(mean, peak, first, first_ns, last, last_ns)
+
+    def _plain_summary(self) -> CellSummary | None:
+        """The usual case, without NaN and in order of stamps; None where it is not that."""
+        stamps, rows = zip(*self.samples, strict=True)
+        values = np.array(rows, dtype=np.float64)
+        mean = values.sum(axis=0) / len(rows)
+        if not np.isfinite(mean).all() or any(map(gt, stamps, stamps[1:])):
+            return None
+        above, below = values.max(axis=0) - mean, mean - values.min(axis=0)
+        peak = np.where(above >= below, above, -below)
+        first_ns, last_ns = np.full_like(mean, stamps[0], int), np.full_like(mean, stamps[-1], int)
+        return CellSummary(mean, peak, values[0], first_ns, values[-1], last_ns)
 
     def _fold(self) -> None:
         if not self.samples:

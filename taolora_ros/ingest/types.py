@@ -131,16 +131,14 @@ class TypeRegistry:
         if type_name in self._texts:
             text, idl = self._texts[type_name]
             try:
-                definitions = (
-                    get_types_from_idl(text) if idl else get_types_from_msg(text, type_name)
-                )
-                self._learn(definitions)
+                found = get_types_from_idl(text) if idl else get_types_from_msg(text, type_name)
+                self._learn(found)
             except _UNREADABLE as error:
                 reason = (str(error).splitlines() or [''])[0].rstrip(':')
                 raise ChannelError(
                     f'definition of {type_name!r} cannot be read: {reason}'
                 ) from error
-            self._settled.update(read)
+            self._settled.update(found)
             return
         self._settled.add(type_name)
         package, _, stem = type_name.partition('/msg/')
