@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from taolora_ros.ingest.intake import Intake
 from taolora_ros.ingest.schema import expand
 from taolora_ros.ingest.stamps import StampChooser
 from taolora_ros.ingest.storage import bag_types, read_messages, topics
-from taolora_ros.ingest.survey import TopicSummary, TopicSurvey
+from taolora_ros.ingest.survey import BagSummary, describe
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.samples import NS_PER_S, Floats, Gap, Ints, RawMessage, Recording, Row
 
@@ -141,47 +140,6 @@ def read_series(
         stamps.append(clock.date(header_ns, message.receive_ns))
         values.append(value)
     return np.array(stamps, dtype=np.int64), np.array(values, dtype=np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class BagSummary:
-    """What a recording holds."""
-
-    path: Path
-    start_ns: int  # first receipt; 0 in an empty bag
-    duration_s: float
-    messages: int
-    topics: tuple[TopicSummary, ...]
-
-
-def describe(path: Path | str, config: IngestConfig | None = None) -> BagSummary:
-    """Look through a whole bag.
-
-    Args:
-        path: the recording.
-        config: what counts as a clock that is off.
-
-    Raises:
-        BagError: see `ingest.storage.open_bag`.
-    """
-    config, registry = config or IngestConfig(), bag_types(path)
-    surveys = {
-        topic: TopicSurvey(topic, type_name, registry, config)
-        for topic, type_name in topics(path).items()
-    }
-    first_ns = last_ns = messages = 0
-    for message in read_messages(path):
-        surveys[message.topic].add(message)
-        first_ns = message.receive_ns if not messages else min(first_ns, message.receive_ns)
-        last_ns = max(last_ns, message.receive_ns)
-        messages += 1
-    return BagSummary(
-        path=Path(path),
-        start_ns=first_ns,
-        duration_s=(last_ns - first_ns) / NS_PER_S,
-        messages=messages,
-        topics=tuple(surveys[topic].summary() for topic in sorted(surveys)),
-    )
 
 
 class BagWriter:

@@ -11,18 +11,23 @@ size, counted from the end of the four-byte encapsulation header.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
-
-import numpy as np
+from typing import TypeAlias
 
 from taolora_ros.errors import ChannelError, MessageError
 from taolora_ros.ingest.types import Fielddefs, Nodetype, TypeRegistry
+from taolora_ros.ingest.wire import (
+    Collected,
+    FixedRun,
+    MessageArray,
+    NumberSequence,
+    Operation,
+    SkippedString,
+    StringArray,
+)
 
-Collected: TypeAlias = list[Any]
 Want: TypeAlias = 'Mapping[str, Want | None]'  # None wants the whole field
-Operation: TypeAlias = 'Callable[[memoryview, int, Collected], int]'  # returns the next position
 
 CODES = {
     'bool': '?',
@@ -39,7 +44,6 @@ CODES = {
     'float32': 'f',
     'float64': 'd',
 }
-_SMALL = 32  # sequences up to this many elements are unpacked to a tuple, longer ones viewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +185,7 @@ class _Builder:
 
     def _base(self, kind: str, wanted: bool) -> Place:
         if kind == 'string':
-            self._append(_SkipString(self.order))
+            self._append(SkippedString(self.order))
             return Scalar(-1)
         self.run.append((self._code(kind), 1, wanted))
         return Scalar(self._take(1) if wanted else -1)
@@ -191,18 +195,18 @@ class _Builder:
         if count >= 0:
             self.run.append((code, count, wanted))
             return Fixed(self._take(count) if wanted else -1, count)
-        self._append(_Sequence(self.order, code, wanted), wanted=wanted)
+        self._append(NumberSequence(self.order, code, wanted), wanted=wanted)
         return Dynamic(self._take(1) if wanted else -1)
 
     def _strings(self, count: int, wanted: bool) -> Place:
-        self._append(_Strings(self.order, count, wanted), wanted=wanted)
+        self._append(StringArray(self.order, count, wanted), wanted=wanted)
         return Names(self._take(1) if wanted else -1)
 
     def _elements(self, type_name: str, count: int, want: Want | None) -> Place:
         inner = _Builder(self.registry, self.order)
         places = inner.message(self.registry.fields(type_name), want)
         wanted = bool(want)
-        self._append(_Messages(self.order, inner.whole(), count, wanted), wanted=wanted)
+        self._append(MessageArray(self.order, inner.whole(), count, wanted), wanted=wanted)
         return Elements(self._take(1) if wanted else -1, places)
 
     def _take(self, count: int) -> int:
@@ -217,7 +221,7 @@ class _Builder:
 
     def _close_run(self) -> None:
         if self.run:
-            self.operations.append(_Run(self.order, tuple(self.run)))
+            self.operations.append(FixedRun(self.order, tuple(self.run)))
             if any(wanted for _, _, wanted in self.run):
                 self.last_wanted = len(self.operations)
             self.run = []
@@ -226,147 +230,3 @@ class _Builder:
         if kind not in CODES:
             raise ChannelError(f'fields of type {kind} cannot be read, nor what follows them')
         return CODES[kind]
-
-
-class _Run:
-    """Neighbouring primitives of fixed count; a layout for each start modulo 8."""
-
-    def __init__(self, order: str, items: tuple[tuple[str, int, bool], ...]) -> None:
-        self._layouts = tuple(_layout(order, items, start) for start in range(8))
-        sizes = {struct.calcsize(f'={code}') for code, _, _ in items}
-        self.uniform = sizes.pop() if len(sizes) == 1 else 0
-        self.count = sum(count for _, count, _ in items)
-
-    def __call__(self, body: memoryview, position: int, out: Collected) -> int:
-        unpack, length = self._layouts[position & 7]
-        if unpack is not None:
-            out += unpack(body, position)
-        return position + length
-
-
-def _layout(
-    order: str, items: tuple[tuple[str, int, bool], ...], start: int
-) -> tuple[Callable[[memoryview, int], tuple[Any, ...]] | None, int]:
-    position, text, wanted_end, any_wanted = start, order, 0, False
-    for code, count, wanted in items:
-        size = struct.calcsize(f'={code}')
-        pad = -position % size if count else 0
-        text += f'{pad}x' + (f'{count}{code}' if wanted else f'{count * size}x')
-        position += pad + count * size
-        if wanted:
-            wanted_end, any_wanted = len(text), True
-    unpack = struct.Struct(text[:wanted_end]).unpack_from if any_wanted else None
-    return unpack, position - start
-
-
-class _SkipString:
-    def __init__(self, order: str) -> None:
-        self._length = struct.Struct(f'{order}I').unpack_from
-
-    def __call__(self, body: memoryview, position: int, out: Collected) -> int:
-        position = (position + 3) & -4
-        return position + 4 + int(self._length(body, position)[0])
-
-
-class _Sequence:
-    """A sequence of primitives."""
-
-    def __init__(self, order: str, code: str, wanted: bool) -> None:
-        self._count = struct.Struct(f'{order}I').unpack_from
-        self._size = struct.calcsize(f'={code}')
-        self._wanted = wanted
-        self._dtype = np.dtype(f'{order}{code}') if code != '?' else np.dtype(bool)
-        self._small = [struct.Struct(f'{order}{n}{code}').unpack_from for n in range(_SMALL + 1)]
-
-    def __call__(self, body: memoryview, position: int, out: Collected) -> int:
-        position = (position + 3) & -4
-        (count,) = self._count(body, position)
-        position += 4
-        if count:
-            position = (position + self._size - 1) & -self._size
-        end = position + count * self._size
-        if end > len(body):
-            raise MessageError(f'a sequence of {count} elements ends after the message')
-        if self._wanted:
-            if count <= _SMALL:
-                out.append(self._small[count](body, position))
-            else:
-                out.append(np.frombuffer(body, self._dtype, count, position))
-        return int(end)
-
-
-class _Strings:
-    """An array of strings, read as positions by name; unchanged bytes are not parsed again."""
-
-    def __init__(self, order: str, count: int, wanted: bool) -> None:
-        self._order, self._fixed, self._wanted = order, count, wanted
-        self._length = struct.Struct(f'{order}I').unpack_from
-        self._block = b''
-        self._names: dict[str, int] = {}
-
-    def __call__(self, body: memoryview, position: int, out: Collected) -> int:
-        start = (position + 3) & -4
-        end = start + len(self._block)
-        if not self._block or body[start:end] != self._block:
-            end = self._parse(body, start)
-        if self._wanted:
-            out.append(self._names)
-        return end
-
-    def _parse(self, body: memoryview, start: int) -> int:
-        position, count = start, self._fixed
-        if count < 0:
-            (count,) = self._length(body, position)
-            position += 4
-        if count * 4 > len(body):
-            raise MessageError(f'a sequence of {count} strings ends after the message')
-        names: dict[str, int] = {}
-        for index in range(count):
-            position = (position + 3) & -4
-            (length,) = self._length(body, position)
-            position += 4
-            if position + length > len(body):
-                raise MessageError(f'a string of {length} bytes ends after the message')
-            if self._wanted:
-                name = bytes(body[position : position + max(length - 1, 0)]).decode()
-                names.setdefault(name, index)
-            position += length
-        self._names, self._block = names, bytes(body[start:position])
-        return position
-
-
-class _Messages:
-    """An array of messages."""
-
-    def __init__(
-        self, order: str, operations: tuple[Operation, ...], count: int, wanted: bool
-    ) -> None:
-        self._count = struct.Struct(f'{order}I').unpack_from
-        self._operations, self._fixed, self._wanted = operations, count, wanted
-        run = operations[0] if len(operations) == 1 else None
-        self._uniform = run.uniform if isinstance(run, _Run) and not wanted else 0
-        self._numbers = run.count if isinstance(run, _Run) else 0
-
-    def __call__(self, body: memoryview, position: int, out: Collected) -> int:
-        count = self._fixed
-        if count < 0:
-            position = (position + 3) & -4
-            (count,) = self._count(body, position)
-            position += 4
-        if count > len(body):
-            raise MessageError(f'a sequence of {count} messages ends after the message')
-        if self._uniform:
-            size = self._uniform
-            position = (position + size - 1) & -size if count else position
-            return position + count * size * self._numbers
-        elements = []
-        for _ in range(count):
-            element: Collected = []
-            for operation in self._operations:
-                position = operation(body, position, element)
-            if position > len(body):
-                raise MessageError(f'a sequence of {count} messages ends after the message')
-            elements.append(element)
-        if self._wanted:
-            out.append(elements)
-        return position

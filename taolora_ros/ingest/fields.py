@@ -9,7 +9,6 @@ import numpy as np
 
 from taolora_ros.errors import ChannelError, MessageError
 from taolora_ros.ingest.cdr import (
-    Collected,
     Elements,
     Fixed,
     Places,
@@ -23,6 +22,7 @@ from taolora_ros.ingest.objects import object_reader
 from taolora_ros.ingest.points import is_point_field
 from taolora_ros.ingest.schema import check_channel, names_path, stamp_path
 from taolora_ros.ingest.types import TypeRegistry
+from taolora_ros.ingest.wire import Collected
 from taolora_ros.samples import NS_PER_S
 
 Taker: TypeAlias = Callable[[Collected], float]

@@ -21,14 +21,13 @@ import numpy as np
 from taolora_ros.config import Fill, IngestConfig
 from taolora_ros.ingest.cadence import Cadence
 from taolora_ros.ingest.cells import CellSamples
-from taolora_ros.samples import NS_PER_S, Bools, Floats, Gap, Ints, Row
+from taolora_ros.ingest.rows import Cell, RowBuilder
+from taolora_ros.samples import NS_PER_S, Bools, Gap, Ints, Row
 
 # C channels
 
 _LARGEST = 1e38  # beyond this a float32 ends; such values count as not finite
 _MAX_HELD_ROWS = 100_000  # a silence of more rows than this is a gap whatever the settings say
-
-Cell = dict[int, CellSamples]  # by topic
 
 
 @dataclass(slots=True)
@@ -81,10 +80,8 @@ class Grid:
         self.non_finite: Ints = np.zeros(self._size, dtype=np.int64)  # [C] values refused
         patience = (self._period_ns, self._lateness_ns, self._stale_ns)
         self._cadences = [Cadence(*patience) for _ in self._columns]
-        self._held: Floats = np.full(self._size, np.nan)
-        self._held_ns: Ints = np.zeros(self._size, dtype=np.int64)
         self._last_values: list[tuple[float, ...] | None] = [None] * len(self._columns)
-        self._last_row_end: int | None = None
+        self._rows = RowBuilder(self._columns, is_linear=self._is_linear)
         self._unheard = np.ones(self._size, dtype=np.bool_)
         self._begin()
 
@@ -128,7 +125,7 @@ class Grid:
             self.counts.stray += 1
             self._stray = None
         while self._cells:
-            self._close(rows)
+            rows += self._close()
         return rows
 
     def _push_on(self, topic: int, stamp_ns: int, values: tuple[float, ...]) -> list[Row | Gap]:
@@ -148,7 +145,7 @@ class Grid:
         self, topic: int, stamp_ns: int, values: tuple[float, ...]
     ) -> list[Row | Gap]:
         """A late sample older than its topic's newest: channels without newer values take it."""
-        newest_ns = self._newest_values_ns(topic)
+        newest_ns = self._rows.newest_ns(topic, self._cells)
         if any(
             value == value and stamp_ns > known_ns
             for value, known_ns in zip(values, newest_ns, strict=True)
@@ -166,17 +163,6 @@ class Grid:
         rows = self.flush()
         self._begin()
         return rows + self.push(topic, stamp_ns, values)
-
-    def _newest_values_ns(self, topic: int) -> Ints:
-        """Stamps of the newest finite value of each of a topic's channels."""
-        columns = self._columns[topic]
-        newest_ns = np.where(np.isnan(self._held[columns]), 0, self._held_ns[columns])
-        for cell in self._cells.values():
-            if topic in cell:
-                summary = cell[topic].summary()
-                known = np.isfinite(summary.last)
-                newest_ns = np.where(known, np.maximum(newest_ns, summary.last_ns), newest_ns)
-        return newest_ns
 
     def _push_over_gap(
         self, topic: int, stamp_ns: int, values: tuple[float, ...]
@@ -215,7 +201,7 @@ class Grid:
             self._newest = stamp_ns
         rows: list[Row | Gap] = []
         while self._newest >= self._end_ns and self._may_close():
-            self._close(rows)
+            rows += self._close()
         return rows
 
     def _may_close(self) -> bool:
@@ -223,7 +209,7 @@ class Grid:
         assert newest is not None
         if newest >= end + self._lateness_ns:
             return True
-        if self._awaited.any():  # rows are held back anyway
+        if self._rows.is_waiting:  # rows are held back anyway
             return False
         return not any(
             cadence.expects(end) or (self._is_linear and self._may_fill(cadence))
@@ -247,82 +233,25 @@ class Grid:
         self._newest = self._stray = self._back_ns = None
         self._segment_ns = 0
         self._next = self._open_ns = self._end_ns = 0
-        self._awaited: Bools = np.isnan(self._held)
-        self._is_broken = self._last_row_end is not None
-        for topic, cadence in enumerate(self._cadences):
+        for cadence in self._cadences:
             cadence.restart()
-            if 0 < cadence.period_ns <= self._gap_ns:
-                self._awaited[self._columns[topic]] = True
+        periods = [cadence.period_ns for cadence in self._cadences]
+        self._rows.restart([n for n, period in enumerate(periods) if 0 < period <= self._gap_ns])
 
     def _open(self, cell: int) -> None:
         self._next = cell
         self._open_ns = self._start_of(cell)
         self._end_ns = self._start_of(cell + 1)
 
-    def _close(self, rows: list[Row | Gap]) -> None:
-        values, peaks = self._held.copy(), np.zeros(self._size)
-        fresh: Bools = np.zeros(self._size, dtype=np.bool_)
-        for topic, samples in self._cells.pop(self._next, {}).items():
-            self._fill_in(self._columns[topic], samples, values, peaks, fresh)
-        if self._is_linear and self._cells:
-            self._interpolate(values, fresh)
-        if self._awaited.any():
-            self._awaited &= ~fresh
-            if self._open_ns - self._segment_ns > self._stale_ns:
-                self._awaited &= np.isnan(self._held)  # go on with what is known from before
-        if not self._awaited.any():
-            self._emit(Row(self._open_ns, values, peaks, fresh), rows)
+    def _close(self) -> list[Row | Gap]:
+        cell = self._cells.pop(self._next, {})
+        if self._rows.is_waiting and self._open_ns - self._segment_ns > self._stale_ns:
+            self._rows.wait_no_longer()
+        items = self._rows.build(self._open_ns, self._end_ns, cell, self._cells)
+        self.counts.rows += bool(items)
+        self.counts.gaps += len(items) == 2
         self._open(self._next + 1)
-
-    def _fill_in(
-        self,
-        columns: Ints,
-        samples: CellSamples,
-        values: Floats,
-        peaks: Floats,
-        fresh: Bools,
-    ) -> None:
-        single = samples.single()
-        if single is not None:
-            stamp_ns, row = single
-            values[columns] = row
-            fresh[columns] = True
-            self._held[columns] = row
-            self._held_ns[columns] = stamp_ns
-            return
-        cell = samples.summary()
-        known = np.isfinite(cell.mean)
-        columns = columns[known]
-        values[columns], peaks[columns] = cell.mean[known], cell.peak[known]
-        fresh[columns] = True
-        self._held[columns], self._held_ns[columns] = cell.last[known], cell.last_ns[known]
-
-    def _interpolate(self, values: Floats, fresh: Bools) -> None:
-        """Fill empty cells on the line to the next sample, where that is here already."""
-        center = (self._open_ns + self._end_ns) // 2
-        pending = ~fresh & ~np.isnan(self._held)
-        for cell in sorted(self._cells):
-            for topic, samples in self._cells[cell].items():
-                columns = self._columns[topic]
-                following = samples.summary()
-                takes = pending[columns] & np.isfinite(following.first)
-                chosen = columns[takes]
-                before_ns = self._held_ns[chosen]
-                share = (center - before_ns) / np.maximum(following.first_ns[takes] - before_ns, 1)
-                held = self._held[chosen]
-                values[chosen] = held + np.clip(share, 0.0, 1.0) * (following.first[takes] - held)
-                pending[chosen] = False
-            if not pending.any():
-                break
-
-    def _emit(self, row: Row, rows: list[Row | Gap]) -> None:
-        if self._is_broken and self._last_row_end is not None:
-            rows.append(Gap(self._last_row_end, row.stamp_ns))
-            self.counts.gaps += 1
-        self._is_broken = False
-        self._last_row_end = self._end_ns
-        self.counts.rows += 1
-        rows.append(row)
+        return items
 
     def _refuse_non_finite(self, topic: int, values: tuple[float, ...]) -> tuple[float, ...]:
         kept = tuple(float(value) if abs(value) < _LARGEST else float('nan') for value in values)

@@ -1,9 +1,10 @@
-"""What there is to watch on a topic: its rate, its numbers and the defects of its stamps."""
+"""What there is to watch in a bag, topic by topic: rates, numbers, defects of stamps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from taolora_ros.ingest.channels import EVERY, Channel, Reduction, parse_channel
 from taolora_ros.ingest.fields import FieldReader
 from taolora_ros.ingest.schema import element_names, numeric_fields
 from taolora_ros.ingest.stamps import StampChooser
+from taolora_ros.ingest.storage import bag_types, read_messages, topics
 from taolora_ros.ingest.types import TypeRegistry
-from taolora_ros.samples import NS_PER_S, RawMessage
+from taolora_ros.samples import NS_PER_S, Ints, RawMessage
 
 _SAMPLED = 500  # messages a topic whose values are looked at; stamps are looked at in all
 
@@ -37,7 +39,7 @@ class TopicSummary:
     topic: str
     type_name: str
     messages: int
-    rate_hz: float  # by receipt; 0 with fewer than two messages
+    rate_hz: float  # by receipt, pauses left out; 0 with fewer than two messages
     longest_pause_s: float  # by receipt
     has_header: bool
     zero_stamps: int  # headers with stamp 0
@@ -109,13 +111,12 @@ class TopicSurvey:
         receipts = np.array(self._receipts, dtype=np.int64)
         headers = np.array(self._headers, dtype=np.int64)
         pauses = np.diff(receipts)
-        span_s = pauses.sum() / NS_PER_S if pauses.size else 0.0
         steps = np.diff(headers[headers > 0])
         return TopicSummary(
             topic=self._topic,
             type_name=self._type_name,
             messages=len(receipts),
-            rate_hz=float(pauses.size / span_s) if span_s > 0 else 0.0,
+            rate_hz=_rate_hz(pauses),
             longest_pause_s=float(pauses.max() / NS_PER_S) if pauses.size else 0.0,
             has_header=bool(headers.size),
             zero_stamps=self._clock.zero,
@@ -153,3 +154,53 @@ class TopicSurvey:
                 high=float(finite.max()) if finite.size else float('nan'),
                 non_finite_share=1.0 - finite.size / seen.size if seen.size else 0.0,
             )
+
+
+def _rate_hz(intervals_ns: Ints) -> float:
+    """Messages a second while a topic speaks: intervals far beyond the usual are pauses."""
+    if not intervals_ns.size:
+        return 0.0
+    usual = intervals_ns[intervals_ns <= max(10 * np.median(intervals_ns), NS_PER_S)]
+    total = usual.sum() / NS_PER_S
+    return float(usual.size / total) if total > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BagSummary:
+    """What a recording holds."""
+
+    path: Path
+    start_ns: int  # first receipt; 0 in an empty bag
+    duration_s: float
+    messages: int
+    topics: tuple[TopicSummary, ...]
+
+
+def describe(path: Path | str, config: IngestConfig | None = None) -> BagSummary:
+    """Look through a whole bag.
+
+    Args:
+        path: the recording.
+        config: what counts as a clock that is off.
+
+    Raises:
+        BagError: see `storage.open_bag`.
+    """
+    config, registry = config or IngestConfig(), bag_types(path)
+    surveys = {
+        topic: TopicSurvey(topic, type_name, registry, config)
+        for topic, type_name in topics(path).items()
+    }
+    first_ns = last_ns = messages = 0
+    for message in read_messages(path):
+        surveys[message.topic].add(message)
+        first_ns = message.receive_ns if not messages else min(first_ns, message.receive_ns)
+        last_ns = max(last_ns, message.receive_ns)
+        messages += 1
+    return BagSummary(
+        path=Path(path),
+        start_ns=first_ns,
+        duration_s=(last_ns - first_ns) / NS_PER_S,
+        messages=messages,
+        topics=tuple(surveys[topic].summary() for topic in sorted(surveys)),
+    )

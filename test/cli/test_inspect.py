@@ -107,3 +107,13 @@ def test_defects_of_a_real_recording_with_types_that_are_not_installed(
 def test_every_real_recording_is_listed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(['inspect', str(BAGS / name)]) == 0
     assert 'Hz' in capsys.readouterr().out
+
+
+@needs_real_bags
+def test_a_pause_does_not_spoil_the_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(['inspect', str(BAGS / 'rosa_H100')]) == 0
+    line = next(
+        line for line in capsys.readouterr().out.splitlines() if line.startswith('/shaft/imu')
+    )
+    assert '65.33 Hz' in line
+    assert '26.7 s' in line
