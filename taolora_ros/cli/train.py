@@ -138,6 +138,8 @@ def summary(
         f'{model.alarms.hours * 60:.1f} min, '
         + ('enough' if _is_supported(model) else 'too short: the threshold is extrapolated'),
     )
+    kept = network.correction is not None
+    table.add_row('nonlinear correction', 'kept' if kept else 'left out: adds nothing here')
     packed, numbers = network.packed_bytes, network.numbers
     table.add_row(
         'network',
