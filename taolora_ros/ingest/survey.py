@@ -160,7 +160,8 @@ def _rate_hz(intervals_ns: Ints) -> float:
     """Messages a second while a topic speaks: intervals far beyond the usual are pauses."""
     if not intervals_ns.size:
         return 0.0
-    usual = intervals_ns[intervals_ns <= max(10 * np.median(intervals_ns), NS_PER_S)]
+    longest = max(10.0 * float(np.median(intervals_ns)), float(NS_PER_S))
+    usual = intervals_ns[intervals_ns <= longest]
     total = usual.sum() / NS_PER_S
     return float(usual.size / total) if total > 0 else 0.0
 

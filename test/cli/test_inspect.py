@@ -115,5 +115,5 @@ def test_a_pause_does_not_spoil_the_rate(capsys: pytest.CaptureFixture[str]) -> 
     line = next(
         line for line in capsys.readouterr().out.splitlines() if line.startswith('/shaft/imu')
     )
-    assert '65.33 Hz' in line
+    assert '65.35 Hz' in line
     assert '26.7 s' in line
