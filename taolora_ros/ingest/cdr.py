@@ -93,6 +93,7 @@ class Plan:
 
     operations: tuple[Operation, ...]
     fields: Places
+    slots: int  # how many things are collected
 
     def collect(self, body: memoryview) -> Collected:
         """What is wanted of a message, its encapsulation header cut off.
@@ -138,7 +139,7 @@ def compile_plan(type_name: str, want: Want, registry: TypeRegistry, order: str)
     """
     builder = _Builder(registry, order)
     places = builder.message(registry.fields(type_name), want)
-    return Plan(builder.finish(), places)
+    return Plan(builder.finish(), places, builder.slots)
 
 
 @dataclass

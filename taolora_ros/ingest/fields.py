@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from taolora_ros.errors import ChannelError, MessageError
-from taolora_ros.ingest.cdr import (
-    Elements,
-    Fixed,
-    Places,
-    Plan,
-    Scalar,
-    body_of,
-    compile_plan,
-)
-from taolora_ros.ingest.channels import Channel, Step
+from taolora_ros.ingest.cdr import Plan, body_of, compile_plan
+from taolora_ros.ingest.channels import Channel
+from taolora_ros.ingest.locations import Element, ElementPicker, Located, locate, slot_of
 from taolora_ros.ingest.objects import object_reader
 from taolora_ros.ingest.points import is_point_field
 from taolora_ros.ingest.schema import check_channel, names_path, stamp_path
@@ -25,10 +16,7 @@ from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.ingest.wire import Collected
 from taolora_ros.samples import NS_PER_S
 
-Taker: TypeAlias = Callable[[Collected], float]
 Numbers: TypeAlias = tuple[float, ...]
-
-MISSING = float('nan')
 
 
 class FieldReader:
@@ -96,101 +84,41 @@ class FieldReader:
             level.setdefault(path[-1], None)
         plan = compile_plan(self.type_name, want, self._registry, order)
         parts = ('sec', 'nanosec') if self._stamp_path else ()
-        stamp = _slots(plan.fields, self._stamp_path, parts)
-        takers = [
-            _taker(channel, plan.fields, names)
+        stamp = tuple(slot_of(plan.fields, (*self._stamp_path, part)) for part in parts)
+        located = [
+            locate(channel, plan.fields, names)
             for channel, names in zip(self.channels, lists, strict=True)
         ]
-        return _Compiled(plan, stamp, takers)
+        return _Compiled(plan, stamp, located)
 
 
 class _Compiled:
-    """A plan with the takers that pick each channel's number from what it collected."""
+    """A plan, with where each channel's number lies in what it collects."""
 
-    def __init__(self, plan: Plan, stamp: tuple[int, ...], takers: Sequence[Taker | int]) -> None:
+    def __init__(self, plan: Plan, stamp: tuple[int, ...], channels: Sequence[Located]) -> None:
         self._plan, self._stamp = plan, stamp
-        self._slots = [taker for taker in takers if isinstance(taker, int)]
-        self._all_slots = len(self._slots) == len(takers)
-        self._takers = [_at(taker) if isinstance(taker, int) else taker for taker in takers]
+        picked: dict[tuple[int, int], list[tuple[int, int | str]]] = {}
+        self._slots = [located if isinstance(located, int) else 0 for located in channels]
+        self._extras: list[Callable[[Collected], Sequence[float]]] = []
+        end = plan.slots  # what is computed from the collected is put behind it
+        for column, located in enumerate(channels):
+            if isinstance(located, Element):
+                key = (located.slot, located.names_slot)
+                picked.setdefault(key, []).append((column, located.index))
+            elif not isinstance(located, int):
+                self._slots[column], end = end, end + 1
+                self._extras.append(located)
+        for (slot, names_slot), elements in picked.items():
+            self._extras.append(ElementPicker(slot, names_slot, [index for _, index in elements]))
+            for column, _ in elements:
+                self._slots[column], end = end, end + 1
 
     def read(self, body: memoryview) -> tuple[int | None, Numbers]:
         out = self._plan.collect(body)
+        for extra in self._extras:
+            out += extra(out)
         stamp = None
         if self._stamp:
             sec, nanosec = self._stamp
             stamp = out[sec] * NS_PER_S + out[nanosec]
-        if self._all_slots:
-            return stamp, tuple([float(out[slot]) for slot in self._slots])
-        return stamp, tuple([float(taker(out)) for taker in self._takers])
-
-
-def _slots(fields: Places, path: Sequence[str], names: Sequence[str]) -> tuple[int, ...]:
-    place: Any = fields
-    for name in path:
-        place = place[name]
-    return tuple(place[name].slot for name in names)
-
-
-def _at(slot: int) -> Taker:
-    return lambda out: float(out[slot])
-
-
-def _taker(channel: Channel, fields: Places, names: Sequence[str] | None) -> Taker | int:
-    if channel.reduction is not None:
-        reduction, gather = channel.reduction, _gather(fields, channel.path)
-        return lambda out: reduction.over(np.array(gather(out), dtype=np.float64))
-    lookup = _slots(fields, names[:-1], names[-1:]) if names else (-1,)
-    return _number(fields, channel.path, lookup[0])
-
-
-def _number(fields: Places, path: tuple[Step, ...], names_slot: int) -> Taker | int:
-    step, rest = path[0], path[1:]
-    place, index = fields[step.name], step.index
-    if isinstance(place, dict):
-        return _number(place, rest, names_slot)
-    if isinstance(place, Scalar):
-        return place.slot
-    if isinstance(place, Fixed) and isinstance(index, int):
-        return place.slot + index
-    below = _number(place.fields, rest, names_slot) if isinstance(place, Elements) else None
-    inner = _at(below) if isinstance(below, int) else below
-    slot = place.slot
-    count = place.count if isinstance(place, Fixed) else 0
-
-    def take(out: Collected) -> float:
-        elements = out[slot : slot + count] if count else out[slot]
-        position = index if isinstance(index, int) else out[names_slot].get(index, -1)
-        if not 0 <= position < len(elements):
-            return MISSING
-        return inner(elements[position]) if inner else elements[position]
-
-    return take
-
-
-def _gather(fields: Places, path: tuple[Step, ...]) -> Callable[[Collected], Any]:
-    """All numbers that a path with open arrays reaches."""
-    step, rest = path[0], path[1:]
-    place = fields[step.name]
-    if isinstance(place, dict):
-        return _gather(place, rest)
-    if isinstance(place, Scalar):
-        slot = place.slot
-        return lambda out: [out[slot]]
-    if isinstance(place, Fixed):
-        first, last = place.slot, place.slot + place.count
-        if isinstance(step.index, int):
-            first, last = first + step.index, first + step.index + 1
-        return lambda out: out[first:last]
-    index, slot = step.index, place.slot
-    if isinstance(place, Elements):
-        inner = _gather(place.fields, rest)
-
-        def through(out: Collected) -> list[float]:
-            elements = out[slot]
-            chosen = elements[index : index + 1] if isinstance(index, int) else elements
-            return [number for element in chosen for number in inner(element)]
-
-        return through
-    if isinstance(index, int):
-        return lambda out: out[slot][index : index + 1]
-    return lambda out: out[slot]
+        return stamp, tuple([float(out[slot]) for slot in self._slots])

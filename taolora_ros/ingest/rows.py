@@ -25,6 +25,7 @@ class RowBuilder:
 
     def __init__(self, columns: Sequence[Ints], *, is_linear: bool) -> None:
         self._columns, self._is_linear = columns, is_linear
+        self._places = [_place(topic) for topic in columns]
         self._size = sum(len(topic) for topic in columns)
         self._held: Floats = np.full(self._size, np.nan)  # last finite sample
         self._held_ns: Ints = np.zeros(self._size, dtype=np.int64)
@@ -60,7 +61,7 @@ class RowBuilder:
         values, peaks = self._held.copy(), np.zeros(self._size)
         fresh: Bools = np.zeros(self._size, dtype=np.bool_)
         for topic, samples in cell.items():
-            self._take(self._columns[topic], samples, values, peaks, fresh)
+            self._take(topic, samples, values, peaks, fresh)
         if self._is_linear and later:
             self._interpolate((start_ns + end_ns) // 2, later, values, fresh)
         if self.is_waiting:
@@ -87,15 +88,16 @@ class RowBuilder:
         return newest
 
     def _take(
-        self, columns: Ints, samples: CellSamples, values: Floats, peaks: Floats, fresh: Bools
+        self, topic: int, samples: CellSamples, values: Floats, peaks: Floats, fresh: Bools
     ) -> None:
         single = samples.single()
         if single is not None:
-            self._held_ns[columns], self._held[columns] = single
-            values[columns] = single[1]
-            fresh[columns] = True
+            place = self._places[topic]
+            self._held_ns[place], self._held[place] = single
+            values[place] = self._held[place]
+            fresh[place] = True
             return
-        cell = samples.summary()
+        columns, cell = self._columns[topic], samples.summary()
         known = np.isfinite(cell.mean)
         columns = columns[known]
         values[columns], peaks[columns] = cell.mean[known], cell.peak[known]
@@ -119,3 +121,10 @@ class RowBuilder:
                 share = np.clip((center_ns - before_ns) / span_ns, 0.0, 1.0)
                 values[chosen] = held + share * (following.first[takes] - held)
                 pending[chosen] = False
+
+
+def _place(columns: Ints) -> slice | Ints:
+    """Columns as a slice where they are neighbors, which NumPy reaches much faster."""
+    first = int(columns[0])
+    is_run = np.array_equal(columns, np.arange(first, first + len(columns)))
+    return slice(first, first + len(columns)) if is_run else columns

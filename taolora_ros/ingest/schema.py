@@ -85,6 +85,8 @@ def _check_step(channel: Channel, step: Step, desc: FieldDesc, *, is_last: bool)
             f'{channel}: {step.name} is an array; take [i], [*], an element by [name] where the '
             f'message names them, or a reduction such as |rms'
         )
+    if channel.reduction and isinstance(step.index, str) and step.index != EVERY:
+        raise ChannelError(f'{channel}: [{step.index}] and a reduction do not go together')
     return int(step.index in (None, EVERY))
 
 
