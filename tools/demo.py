@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -94,7 +95,9 @@ def _run(options: argparse.Namespace) -> int:
         f'[bold]3  The faults on a live ROS 2 graph, at {options.rate:g}x speed', align='left'
     )
     truths = read_truths(faults, '', '') or ()
-    live = _watch(model_path, faults, model, truths, folder=folder, rate=options.rate)
+    zero_ns = next(read_messages(faults)).receive_ns
+    show = _shower(model.channels, truths, zero_ns)
+    live = _watch(model_path, faults, model, show, folder=folder, rate=options.rate)
 
     console.rule('[bold]4  What was found', align='left')
     trace = run_bag(model, faults).trace  # for the pictures, and to compare
@@ -103,6 +106,7 @@ def _run(options: argparse.Namespace) -> int:
         dataclasses.replace(trace, detections=live),
         truths,
         tolerance_s=TOLERANCE_S,
+        zero_ns=zero_ns,
     )
     _print_verdict(result, model)
     _print_agreement(live, trace.detections)
@@ -151,19 +155,13 @@ def _watch(
     model_path: Path,
     bag: Path,
     model: DetectorModel,
-    truths: tuple[Truth, ...],
+    show: Callable[[Report], None],
     *,
     folder: Path,
     rate: float,
 ) -> tuple[Detection, ...]:
     """Start the nodes, listen until the bag has been played, and stop them."""
-    first = next(read_messages(bag))
     period_ns = round(model.config.period_s * NS_PER_S)
-
-    def show(report: Report) -> None:
-        if report.is_onset:
-            console.print(_line(report.detection, model.channels, truths, first.receive_ns))
-
     with (
         private_domain(),
         Processes(folder) as processes,
@@ -178,6 +176,18 @@ def _watch(
         listener.listen_until_exit(detector, timeout_s=LEAVE_S)
         detector.require_success()
         return listener.detections
+
+
+def _shower(
+    channels: tuple[str, ...], truths: tuple[Truth, ...], zero_ns: int
+) -> Callable[[Report], None]:
+    """Prints each event once, as it arrives."""
+
+    def show(report: Report) -> None:
+        if report.is_onset:
+            console.print(_line(report.detection, channels, truths, zero_ns))
+
+    return show
 
 
 def _line(
@@ -200,12 +210,11 @@ def _line(
 
 def _print_verdict(result: RunResult, model: DetectorModel) -> None:
     assert result.matching is not None
-    zero_ns = int(result.trace.first_ns[0])
     table = Table()
     for column in ('fault', 'onset', 'verdict', 'delay', 'seen most in'):
         table.add_column(column, justify='right' if column in ('onset', 'delay') else 'left')
     for match in result.matching.matches:
-        onset_s = (match.truth.onset_ns - zero_ns) / NS_PER_S
+        onset_s = (match.truth.onset_ns - result.zero_ns) / NS_PER_S
         table.add_row(
             match.truth.kind,
             f'{onset_s:.2f} s',

@@ -41,7 +41,7 @@ def run_figure(run: RunResult, recording: Recording | None, channels: Sequence[s
         channels: C names.
     """
     trace = run.trace
-    zero_ns = int(trace.first_ns[0])
+    zero_ns = run.zero_ns
     shown = [] if recording is None else _telling(trace, SIGNALS)
     heights = ([0.42 * len(shown) + 0.3] if shown else []) + [1.7, 0.95]
     with mpl.rc_context(STYLE):
@@ -57,7 +57,8 @@ def run_figure(run: RunResult, recording: Recording | None, channels: Sequence[s
                 start, end = _seconds(truth.onset_ns, zero_ns), _seconds(truth.end_ns, zero_ns)
                 plot.axvspan(start, end, color=TRUTH, alpha=0.10, linewidth=0)
         lanes.set_xlabel('time in s')
-        lanes.set_xlim(0, max(run.duration_s, 1e-3))
+        start = _seconds(trace.start_ns, zero_ns)
+        lanes.set_xlim(start, start + max(run.duration_s, 1e-3))
         buffer = io.StringIO()
         figure.savefig(buffer, format='svg', metadata={'Date': None})
     return buffer.getvalue()

@@ -137,7 +137,6 @@ def _run_row(result: RunResult) -> tuple[str, ...]:
 
 def _run_view(run: ReportRun, channels: Sequence[str]) -> dict[str, Any]:
     result = run.result
-    zero_ns = int(result.trace.first_ns[0]) if len(result.trace.first_ns) else 0
     picture = ''
     if len(result.trace.first_ns):
         svg = run_figure(result, run.recording, channels).encode()
@@ -146,7 +145,7 @@ def _run_view(run: ReportRun, channels: Sequence[str]) -> dict[str, Any]:
         'name': result.name,
         'picture': picture,
         'has_truth': result.truths is not None,
-        'events': _events(result, channels, zero_ns),
+        'events': _events(result, channels),
         'counts': _told(result.counts),
     }
 
@@ -155,8 +154,9 @@ def _told(counts: Mapping[str, int]) -> str:
     return ', '.join(f'{name.replace("_", " ")} {n:,}' for name, n in counts.items() if n)
 
 
-def _events(result: RunResult, channels: Sequence[str], zero_ns: int) -> list[dict[str, Any]]:
+def _events(result: RunResult, channels: Sequence[str]) -> list[dict[str, Any]]:
     """True events and unmatched detections in order of time."""
+    zero_ns = result.zero_ns
     rows: list[tuple[int, dict[str, Any]]] = []
     if result.matching is None:
         detections: Sequence[Detection] = result.trace.detections

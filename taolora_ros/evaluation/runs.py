@@ -31,6 +31,7 @@ class RunResult:
     events_unwatched: int  # true events over before the detector watched
     fp16_share: float | None  # share of the watched tokens on the FP16 path
     normal_fp16_share: float | None
+    zero_ns: int  # what the times shown are counted from
     counts: Mapping[str, int] = field(default_factory=dict)  # of the intake
     wall_s: float = 0.0  # what the run took
 
@@ -78,6 +79,7 @@ def judge(
     tolerance_s: float,
     counts: Mapping[str, int] | None = None,
     wall_s: float = 0.0,
+    zero_ns: int | None = None,
 ) -> RunResult:
     """Compare a trace with the truth.
 
@@ -92,6 +94,7 @@ def judge(
         tolerance_s: how long after its end a true event may still be reported.
         counts: what the intake counted.
         wall_s: what the run took.
+        zero_ns: what shown times are counted from; the first token's first row unless given.
     """
     watching = trace.rows(trace.is_watching)
     base: dict[str, Any] = {
@@ -100,6 +103,7 @@ def judge(
         'fp16_share': share(trace.is_transient, trace.is_watching),
         'counts': dict(counts or {}),
         'wall_s': wall_s,
+        'zero_ns': trace.start_ns if zero_ns is None else zero_ns,
     }
     if truths is None:
         return RunResult(

@@ -96,11 +96,10 @@ def _detections_table(result: RunResult, channels: Sequence[str]) -> Table:
         f'{result.name}: no labels; {len(result.trace.detections)} events in '
         f'{seconds(result.duration_s)}, {percent(result.fp16_share)} of tokens on the FP16 path'
     )
-    zero_ns = int(result.trace.first_ns[0]) if len(result.trace.first_ns) else 0
     for hit in result.trace.detections:
         instants = (hit.onset_ns, hit.peak_ns, hit.end_ns)
         table.add_row(
-            *(f'{(instant - zero_ns) / NS_PER_S:.2f} s' for instant in instants),
+            *(f'{(instant - result.zero_ns) / NS_PER_S:.2f} s' for instant in instants),
             str(hit.severity),
             f'{hit.peak_score:.1f}',
             channels[int(hit.contributions.argmax())],

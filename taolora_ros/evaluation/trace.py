@@ -32,6 +32,11 @@ class Trace:
     patch: int  # P
 
     @property
+    def start_ns(self) -> int:
+        """Stamp of the very first row; 0 without any."""
+        return int(self.first_ns[0]) if len(self.first_ns) else 0
+
+    @property
     def row_stamps_ns(self) -> Ints:
         """[H · P] stamps of the rows of all tokens."""
         offsets = np.arange(self.patch, dtype=np.int64) * self.period_ns
