@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
 # Tests and demo keep to this machine.
 IN_ENV := source tools/env.bash && ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
+# Tests at a time, each with one thread for linear algebra.
 JOBS ?= 2
 
 .PHONY: help setup demo test lint types unit build lock clean
@@ -31,7 +32,7 @@ types: setup  ## mypy, strict
 	@$(IN_ENV) mypy
 
 unit: setup  ## pytest; choose with ARGS='-k name'
-	@$(IN_ENV) python -m pytest -n $(JOBS) $(ARGS)
+	@$(IN_ENV) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m pytest -n $(JOBS) $(ARGS)
 
 build: setup  ## colcon build again, whatever the stamps say
 	@rm -f install/build.stamp
