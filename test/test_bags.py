@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rosbags.rosbag2 import StoragePlugin, Writer
 
 from taolora_ros.bags import (
     BagWriter,
@@ -86,6 +87,19 @@ def test_messages_come_in_the_order_of_receipt_with_their_types(arm: Path) -> No
 def test_a_single_file_is_read_like_its_folder(arm: Path) -> None:
     (file,) = arm.glob('*.mcap')
     assert len(list(read_messages(file))) == len(list(read_messages(arm)))
+
+
+def test_an_sqlite_bag_without_definitions_is_read_like_an_mcap(arm: Path, tmp_path: Path) -> None:
+    registry = bag_types(arm)
+    with Writer(tmp_path / 'old', version=8, storage_plugin=StoragePlugin.SQLITE3) as writer:
+        kind = 'geometry_msgs/msg/WrenchStamped'
+        text, digest = registry.definition_text(kind)
+        connection = writer.add_connection('/wrench', kind, msgdef=text, rihs01=digest)
+        for message in read_messages(arm, ['/wrench']):
+            writer.write(connection, message.receive_ns, message.data)
+    channel = ['/wrench:wrench.force.z']
+    old, new = (read_recording(path, channel, CONFIG) for path in (tmp_path / 'old', arm))
+    assert np.array_equal(old.values, new.values)
 
 
 def test_labels_are_read_as_they_were_recorded(arm: Path) -> None:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from taolora_ros.errors import ChannelError, MessageError
+from taolora_ros.errors import MessageError
 from taolora_ros.ingest.channels import parse_channel
 from taolora_ros.ingest.fields import FieldReader
-from taolora_ros.ingest.schema import expand, numeric_fields
 from taolora_ros.ingest.types import TypeRegistry
 
 JOINTS = 'sensor_msgs/msg/JointState'
@@ -102,82 +101,26 @@ def test_a_top_level_stamp_dates_a_message(read: Read) -> None:
     assert read('rcl_interfaces/msg/Log', ['line'], log) == ((3_000_000_001, (42.0,)),)
 
 
-@pytest.mark.parametrize(
-    ('type_name', 'spec', 'says'),
-    [
-        (IMU, 'linear_accel.x', "'linear_accel'; did you mean 'linear_acceleration.x'"),
-        (IMU, 'linear_acceleration', 'is a message; add one of: x, y, z'),
-        (IMU, 'linear_acceleration.x.y', 'has no fields'),
-        (IMU, 'linear_acceleration.x[0]', 'is no array'),
-        (IMU, 'linear_acceleration.x|mean', 'needs no reduction'),
-        (IMU, 'orientation_covariance', 'is an array; take [i]'),
-        (IMU, 'orientation_covariance[9]', 'has 9 elements'),
-        (IMU, 'orientation_covariance[xx]', 'does not name the elements'),
-        (IMU, 'header.frame_id', 'is string, not a number'),
-        (JOINTS, 'effort[*]', 'has to be expanded or reduced'),
-        ('sensor_msgs/msg/PointCloud2', 'z', 'add a reduction'),
-    ],
-)
-def test_a_channel_that_names_no_number_is_refused(
-    registry: TypeRegistry, type_name: str, spec: str, says: str
-) -> None:
-    channel = parse_channel(f'/t:{spec}')
-    with pytest.raises(ChannelError) as raised:
-        FieldReader(type_name, [channel], registry).read(b'\0\1\0\0')
-    assert says in str(raised.value)
-    assert '\n' not in str(raised.value)
-
-
-def test_every_element_expands_to_names_or_positions(registry: TypeRegistry) -> None:
-    joints = registry.make(JOINTS, {'name': ['b', 'a'], 'effort': [1, 2], 'velocity': [3]})
-    data = registry.serialize(joints, JOINTS)
-
-    def expanded(spec: str) -> list[str]:
-        return [channel.field for channel in expand(parse_channel(spec), JOINTS, data, registry)]
-
-    assert expanded('/j:effort[*]') == ['effort[b]', 'effort[a]']
-    assert expanded('/j:velocity[*]') == ['velocity[0]']
-    assert expanded('/j:effort[*]|rms') == ['effort']
-    assert expanded('/j:effort[a]') == ['effort[a]']
-
-
-def test_nested_arrays_expand_in_full(registry: TypeRegistry) -> None:
-    scan = {'ranges': [{'echoes': [1.0]}, {'echoes': [2.0, 3.0]}]}
-    kind = 'sensor_msgs/msg/MultiEchoLaserScan'
-    data = registry.serialize(registry.make(kind, scan), kind)
-    channels = expand(parse_channel('/s:ranges[*].echoes[*]'), kind, data, registry)
-    assert [channel.field for channel in channels] == [
-        'ranges[0].echoes[0]',
-        'ranges[1].echoes[0]',
-        'ranges[1].echoes[1]',
-    ]
-    assert FieldReader(kind, channels, registry).read(data)[1] == (1.0, 2.0, 3.0)
-
-
-@pytest.mark.parametrize(
-    ('spec', 'says'),
-    [
-        ('effort[elbo]', "no element 'elbo'; did you mean 'elbow'"),
-        ('effort[4]', 'has 1 elements'),
-        ('velocity[*]', 'is empty in the first message'),
-    ],
-)
-def test_an_element_that_the_first_message_lacks_is_refused(
-    registry: TypeRegistry, spec: str, says: str
-) -> None:
-    data = registry.serialize(registry.make(JOINTS, {'name': ['elbow'], 'effort': [1]}), JOINTS)
-    with pytest.raises(ChannelError) as raised:
-        expand(parse_channel(f'/j:{spec}'), JOINTS, data, registry)
-    assert says in str(raised.value)
-
-
-def test_numeric_fields_are_listed_as_channel_paths(registry: TypeRegistry) -> None:
-    assert numeric_fields(JOINTS, registry) == ('position[*]', 'velocity[*]', 'effort[*]')
-    assert numeric_fields('sensor_msgs/msg/Temperature', registry) == ('temperature', 'variance')
-    assert 'wrench[*].force.x' in numeric_fields(MULTI, registry)
-
-
 def test_an_object_of_another_type_is_a_message_error(registry: TypeRegistry) -> None:
     reader = FieldReader(IMU, [parse_channel('/i:angular_velocity.x')], registry)
     with pytest.raises(MessageError):
         reader.read_object(registry.make('std_msgs/msg/Bool'))
+
+
+def test_messages_of_rclpy_read_like_their_bytes(registry: TypeRegistry) -> None:
+    serialization = pytest.importorskip('rclpy.serialization', reason='needs ROS 2')
+    from diagnostic_msgs.msg import DiagnosticStatus
+    from sensor_msgs.msg import JointState
+
+    joints = JointState(name=['a', 'b'], position=[1.0, 2.0], effort=[3.0, 4.0])
+    joints.header.stamp.sec = 4
+    specs = ['/j:position[b]', '/j:effort|sum', '/j:velocity|length', '/j:velocity[a]']
+    reader = FieldReader(JOINTS, [parse_channel(spec) for spec in specs], registry)
+    stamp, values = reader.read(serialization.serialize_message(joints))
+    assert (stamp, values[:3], math.isnan(values[3])) == (4_000_000_000, (2.0, 7.0, 0.0), True)
+    assert reader.read_object(joints)[1][:3] == values[:3]
+    status = DiagnosticStatus(level=b'\x02')
+    levels = FieldReader(
+        'diagnostic_msgs/msg/DiagnosticStatus', [parse_channel('/d:level')], registry
+    )
+    assert levels.read_object(status) == levels.read(serialization.serialize_message(status))
