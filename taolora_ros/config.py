@@ -8,7 +8,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -301,6 +301,19 @@ def to_mapping(config: Any) -> dict[str, Any]:
         return [plain(item) for item in value] if isinstance(value, tuple) else value
 
     return typing.cast(dict[str, Any], plain(config))
+
+
+def flat(config: Any) -> dict[str, Any]:
+    """Plain values of all settings by dotted name, e.g. 'detection.merge_s'."""
+
+    def leaves(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+        for key, value in values.items():
+            if isinstance(value, Mapping):
+                yield from leaves(value, f'{path}{key}.')
+            else:
+                yield f'{path}{key}', value
+
+    return dict(leaves(to_mapping(config), ''))
 
 
 def overlay(base: T, changes: Mapping[str, Any]) -> T:

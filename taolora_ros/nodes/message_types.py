@@ -16,12 +16,11 @@ def message_class(type_name: str) -> Any:
     Raises:
         MessageError: its package is not installed, or not usable from Python.
     """
-    package, _, name = type_name.partition('/')
     try:
-        module = importlib.import_module(f'{package}.msg')
-        kind = getattr(module, name.rpartition('/')[2])
+        package, _, name = type_name.split('/')
+        kind = getattr(importlib.import_module(f'{package}.msg'), name)
         check_for_type_support(kind)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise MessageError(
             f'type {type_name!r} is not installed ({error}); source the workspace that has it'
         ) from error

@@ -19,7 +19,7 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from taolora_ros.config import overlay, to_mapping
+from taolora_ros.config import flat, overlay
 from taolora_ros.errors import ConfigError, TaoloraError, nearest
 
 T = TypeVar('T')
@@ -155,7 +155,7 @@ class Parameters:
 
     def show(self, settings: Any) -> None:
         """Let the parameters hold what is in force."""
-        values = _flat(to_mapping(settings))
+        values = flat(settings)
         shown = [
             Parameter(name, self._settings[name].kind, value)
             for name, value in values.items()
@@ -204,13 +204,3 @@ class Parameters:
             return SetParametersResult(successful=False, reason=str(error))
         self._explicit.update(changes)
         return SetParametersResult(successful=True)
-
-
-def _flat(values: Mapping[str, Any], path: str = '') -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f'{path}{key}.'))
-        else:
-            flat[f'{path}{key}'] = value
-    return flat

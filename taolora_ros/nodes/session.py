@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from taolora_ros.config import Config, to_mapping
+from taolora_ros.config import Config, flat
 from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import ArtifactError
 from taolora_ros.ingest.intake import ChannelStatus, IntakeCounts
@@ -15,17 +15,16 @@ from taolora_ros.pipeline import Pipeline
 from taolora_ros.routing.router import RouterLimits
 from taolora_ros.samples import Event, EventState, Hop, Phase, RawMessage, Routing
 
-# Settings that are part of what was learned: (section, key), or the section alone.
+# Settings that are part of what was learned, by the beginning of their dotted name.
 TRAINED = (
-    ('channels',),
-    ('window',),
-    ('model',),
-    ('quantization',),
-    ('router',),
-    ('ingest', 'sample_rate_hz'),
-    ('ingest', 'fill'),
-    ('detection', 'warmup_s'),
-    ('detection', 'tracking_s'),
+    'window.',
+    'model.',
+    'quantization.',
+    'router.',
+    'ingest.sample_rate_hz',
+    'ingest.fill',
+    'detection.warmup_s',
+    'detection.tracking_s',
 )
 
 
@@ -59,20 +58,19 @@ def require_trained(trained: Config, wanted: Config) -> None:
     Raises:
         ArtifactError: names the first that differs, with both values.
     """
-    for path in TRAINED:
-        ours, theirs = to_mapping(trained), to_mapping(wanted)
-        for key in path:
-            ours, theirs = ours[key], theirs[key]
-        if ours == theirs:
-            continue
-        name = '.'.join(path)
-        if isinstance(ours, dict):
-            key = next(key for key in ours if ours[key] != theirs[key])
-            name, ours, theirs = f'{name}.{key}', ours[key], theirs[key]
+    if odd := sorted({*trained.channels} ^ {*wanted.channels}):
+        lack = 'does not watch' if odd[0] in wanted.channels else 'watches'
         raise ArtifactError(
-            f'{name}: {theirs!r} is asked for, but the artifact was trained with {ours!r}; '
-            'leave the setting out, or train again'
+            f'channels: the settings are for others than the artifact, which {lack} {odd[0]}; '
+            'leave channels out, or train again'
         )
+    ours, theirs = flat(trained), flat(wanted)
+    for name in ours:
+        if name.startswith(TRAINED) and ours[name] != theirs[name]:
+            raise ArtifactError(
+                f'{name}: {theirs[name]!r} is asked for, but the artifact was trained with '
+                f'{ours[name]!r}; leave the setting out, or train again'
+            )
 
 
 def is_open(event: Event | None) -> bool:

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from taolora_ros.config import StampSource
+from taolora_ros.ingest.intake import ChannelStatus, IntakeCounts
+from taolora_ros.monitoring import Latency
+from taolora_ros.nodes import health
+from taolora_ros.nodes.session import Status
+from taolora_ros.routing.router import RouterLimits
+from taolora_ros.samples import Phase, Routing
+
+QUIET = health.Source(waiting=(), lost=0, undated=0)
+FINE = ChannelStatus('/imu:x', 100.0, 0.01, False, 0.0, StampSource.HEADER, 'header clock is sane')
+STALE = dataclasses.replace(FINE, channel='/odom:y', age_s=9.0, is_stale=True)
+WELL = Status(
+    phase=Phase.WATCHING,
+    last_ns=1,
+    hop_s=0.04,
+    hops=30,
+    steady_tokens=30,
+    transient_tokens=0,
+    routing=Routing(False, 1.0, 0.0, 0.0),
+    limits=RouterLimits(6.0, 3.0, 0.1),
+    latency=Latency(25, 0.001, 0.002, 0.003),
+    counts=IntakeCounts(received=500, rows=120),
+    channels=(FINE,),
+    unheard=(),
+    is_in_event=False,
+)
+
+
+def _status(**changes: object) -> Status:
+    return dataclasses.replace(WELL, **changes)  # type: ignore[arg-type]
+
+
+def test_every_task_is_an_error_until_the_detector_runs() -> None:
+    tasks = health.idle('not configured')
+    assert set(tasks) == set(health.running(WELL, QUIET))
+    assert {(task.level, task.message) for task in tasks.values()} == {
+        (DiagnosticStatus.ERROR, 'not configured')
+    }
+
+
+def test_a_detector_that_watches_all_its_channels_is_well() -> None:
+    tasks = health.running(WELL, QUIET)
+    assert {task.level for task in tasks.values()} == {DiagnosticStatus.OK}
+
+
+@pytest.mark.parametrize(
+    ('changes', 'level', 'message'),
+    [
+        ({'counts': IntakeCounts()}, DiagnosticStatus.ERROR, 'no message received yet'),
+        ({'hops': 0}, DiagnosticStatus.ERROR, 'no complete row of channels yet'),
+        ({'phase': Phase.WARMING}, DiagnosticStatus.WARN, 'warming up'),
+        ({'is_in_event': True}, DiagnosticStatus.OK, 'watching'),
+    ],
+)
+def test_the_detector_is_not_well_before_it_watches(
+    changes: dict[str, object], level: bytes, message: str
+) -> None:
+    task = health.detector_health(_status(**changes))
+    assert (task.level, task.message) == (level, message)
+
+
+def test_a_topic_that_nobody_publishes_is_an_error_that_names_it() -> None:
+    task = health.input_health(WELL, health.Source(('/imu', '/odom'), 0, 0))
+    assert (task.level, task.message) == (DiagnosticStatus.ERROR, 'no publisher of /imu')
+    assert task.values['waiting_for'] == '/imu, /odom'
+
+
+def test_a_channel_that_cannot_be_read_is_an_error_that_says_why() -> None:
+    broken = dataclasses.replace(FINE, problem="no field 'z' in sensor_msgs/msg/Imu")
+    task = health.input_health(_status(channels=(FINE, broken)), QUIET)
+    assert (task.level, task.message) == (DiagnosticStatus.ERROR, broken.problem)
+
+
+def test_a_channel_never_heard_is_an_error() -> None:
+    task = health.input_health(_status(channels=(FINE, STALE), unheard=('/odom:y',)), QUIET)
+    assert (task.level, task.message) == (
+        DiagnosticStatus.ERROR,
+        '1 of 2 channels never heard',
+    )
+
+
+def test_one_silent_channel_is_a_warning_and_all_are_stale() -> None:
+    some = health.input_health(_status(channels=(FINE, STALE)), QUIET)
+    every = health.input_health(_status(channels=(STALE,)), QUIET)
+    assert (some.level, some.message) == (DiagnosticStatus.WARN, '1 of 2 channels are silent')
+    assert (every.level, every.message) == (DiagnosticStatus.STALE, 'all channels are silent')
+
+
+def test_the_choice_of_stamps_is_reported_for_each_topic() -> None:
+    zero = dataclasses.replace(
+        FINE,
+        channel='/battery:voltage',
+        stamp_source=StampSource.RECEIPT,
+        stamp_reason='header stamps are 0',
+    )
+    values = health.input_health(_status(channels=(FINE, zero)), QUIET).values
+    assert values['stamps of /imu'] == 'header: header clock is sane'
+    assert values['stamps of /battery'] == 'receipt: header stamps are 0'
+
+
+def test_everything_lost_is_counted() -> None:
+    values = health.input_health(WELL, health.Source((), lost=4, undated=2)).values
+    assert (values['lost'], values['before_clock'], values['received']) == (4, 2, 500)
+
+
+@pytest.mark.parametrize(
+    ('latency', 'level'),
+    [
+        (Latency(25, 0.001, 0.039, 0.2), DiagnosticStatus.OK),
+        (Latency(25, 0.001, 0.041, 0.2), DiagnosticStatus.WARN),
+        (Latency(0, 0.0, 0.0, 0.0), DiagnosticStatus.STALE),
+    ],
+)
+def test_hops_that_take_longer_than_they_last_are_a_warning(
+    latency: Latency, level: bytes
+) -> None:
+    assert health.speed_health(_status(latency=latency)).level == level
+
+
+def test_the_message_names_the_node_the_task_and_the_artifact() -> None:
+    tasks = health.running(WELL, QUIET)
+    message = health.diagnostics_message(
+        1_500_000_000, '/robot/taolora_detector', 'rosa.safetensors', tasks
+    )
+    assert (message.header.stamp.sec, message.header.stamp.nanosec) == (1, 500_000_000)
+    assert [status.name for status in message.status] == [
+        'robot/taolora_detector: detector',
+        'robot/taolora_detector: input',
+        'robot/taolora_detector: speed',
+    ]
+    assert {status.hardware_id for status in message.status} == {'rosa.safetensors'}
+    assert all(pair.value is not None for status in message.status for pair in status.values)
