@@ -19,6 +19,7 @@ SOURCES = ('core.txt', 'test.txt', 'ros.txt')
 PINS = (
     'matplotlib==3.10.8',
     'mujoco==3.17.0',
+    'numba==0.68.1',
     'numpy==2.2.6',
     'pip==26.3',
     'scikit-learn==1.7.2',
