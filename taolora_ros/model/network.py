@@ -48,9 +48,11 @@ class NetworkWeights:
     @property
     def packed_bytes(self) -> int:
         """Bytes of the model as it runs at 4 bits, the FP16 path included."""
-        vectors = () if self.correction is None else self.correction.vectors()
-        total = self.skip.spread.nbytes + sum(part.nbytes for _, part in vectors)
-        return total + sum(layer.packed_bytes for layer in self.layers().values())
+        total = self.skip.packed_bytes
+        if self.correction is not None:
+            total += sum(layer.packed_bytes for _, layer in self.correction.layers())
+            total += sum(vector.nbytes for _, vector in self.correction.vectors())
+        return total
 
     @property
     def numbers(self) -> int:

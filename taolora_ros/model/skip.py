@@ -1,12 +1,12 @@
 """The linear autoregressive skip: each row from the rows before it.
 
-    x̂[t] = x[t−1] + σ ⊙ (L·W_level + D·W_differences)
-    L = x[t−1],  D = (x[t−j] − x[t−j−1]) / σ for j = 1 … order−1
+    x̂[t] = x[t−1] + σ ⊙ (Σ_j own[j] ⊙ D_j + layer(D_0, …, D_order−1))
+    D_0 = x[t−1],  D_j = (x[t−j] − x[t−j−1]) / σ for j = 1 … order−1
 
-The last row is carried exactly and the layer sees small, unit-variance differences, so its
-rounding is small against the prediction; without rounding this is the same model as one on the
-rows themselves. Levels and differences never share a group, because a session's offset would
-coarsen the differences' scale.
+Without rounding this is a plain autoregression on the rows. Its form keeps rounding small against
+the prediction: the last row, and what a channel's own past tells of it, are carried exactly, and
+the layer adds what the other channels tell, from small differences of unit variance. Levels and
+differences never share a group, because a session's offset would coarsen the differences' scale.
 
 P rows a patch, I inputs a row, T rows, K inputs of the layer, G group size.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from taolora_ros.config import Activation, Config
 from taolora_ros.model.base import Precision
@@ -34,15 +35,22 @@ class SkipWeights:
     | tensor | shape | type | what |
     |---|---|---|---|
     | spread | [I] | float32 | σ, standard deviation of the first differences on normal data |
+    | own | [order, I] | float32 | weights of a channel's own level and differences |
     """
 
     linear: DualPathWeights
     spread: Float32s
+    own: Float32s
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes of the skip as it runs at 4 bits."""
+        return self.linear.packed_bytes + self.spread.nbytes + self.own.nbytes
 
     def to_tensors(self) -> Tensors:
         """The skip as named tensors."""
         layer = {f'linear.{name}': part for name, part in self.linear.to_tensors().items()}
-        return {'spread': self.spread, **layer}
+        return {'spread': self.spread, 'own': self.own, **layer}
 
     @staticmethod
     def from_tensors(reader: TensorReader, config: Config) -> SkipWeights:
@@ -61,6 +69,7 @@ class SkipWeights:
                 group=group,
             ),
             spread=reader.take('spread', np.float32, (inputs,), positive=True),
+            own=reader.take('own', np.float32, (config.model.order, inputs)),
         )
 
 
@@ -93,6 +102,14 @@ def skip_rows(history: Float32s, spread: Float32s, *, order: int, group: int) ->
     return x
 
 
+def own_columns(*, inputs: int, order: int, group: int) -> npt.NDArray[np.intp]:
+    """Columns of the layer's input that hold each channel's own past, `[order, I]`."""
+    start = padded(inputs, group)
+    channels = np.arange(inputs)
+    lags = [channels, *(start + lag * inputs + channels for lag in range(order - 1))]
+    return np.stack(lags)
+
+
 class Skip:
     """The skip ready to run, with the last `order` rows as its state."""
 
@@ -100,10 +117,12 @@ class Skip:
         self, weights: SkipWeights, *, order: int, activation: Activation, precision: Precision
     ) -> None:
         self._spread = weights.spread
+        self._own = weights.own
         self._order = order
         self._group = weights.linear.weight.group
         self._linear = DualPath(weights.linear, activation=activation, precision=precision)
         inputs = weights.spread.shape[0]
+        self._columns = own_columns(inputs=inputs, order=order, group=self._group)
         clips = np.repeat(weights.linear.steady, self._group) * np.float32(LARGEST + 0.5)
         self._level_clip: Float32s = clips[:inputs]
         first = padded(inputs, self._group)
@@ -153,6 +172,7 @@ class Skip:
     def _predict(self, history: Float32s, is_transient: Bools) -> Float32s:
         x = skip_rows(history, self._spread, order=self._order, group=self._group)
         y = self._linear(x, is_transient)
+        y += (x[:, self._columns] * self._own).sum(axis=1)
         y *= self._spread
         y += history[self._order - 1 : -1]
         return y

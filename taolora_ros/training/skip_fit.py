@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from taolora_ros.config import Config
-from taolora_ros.model.skip import SkipWeights, skip_rows
+from taolora_ros.model.skip import SkipWeights, own_columns, skip_rows
 from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance, disturb
 from taolora_ros.training.layer_fit import fit_layer
@@ -60,6 +60,12 @@ def fit_skip(
     rows = regression(segments, spread, config)
     weight = fit_ridge(rows)
     residual = rows.targets - rows.inputs @ weight
+    columns = own_columns(
+        inputs=spread.shape[0], order=config.model.order, group=config.quantization.group
+    )
+    channels = np.arange(spread.shape[0])
+    own = weight[columns, channels].astype(np.float32)
+    weight[columns, channels] = 0.0
     layer = fit_layer(
         weight,
         np.zeros(weight.shape[1], np.float32),
@@ -70,7 +76,7 @@ def fit_skip(
         metric=1.0 / np.maximum(residual.std(axis=0), 1e-3),  # errors count against the residual
         settings=config.quantization,
     )
-    return SkipWeights(linear=layer, spread=spread)
+    return SkipWeights(linear=layer, spread=spread, own=own)
 
 
 def _transient_rows(
