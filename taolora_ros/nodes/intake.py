@@ -116,15 +116,15 @@ class TopicIntake:
             return
         try:
             kind = message_class(type_name)
-        except MessageError as error:
-            log.recurring('topic cannot be read', key=topic, topic=topic, reason=error)
+            if source:
+                log.info('publishers changed', topic=topic, type=type_name)
+                self._node.destroy_subscription(self._sources.pop(topic).subscription)
+            subscription = self._node.create_subscription(
+                kind, topic, _never_called, qos, raw=True, callback_group=self._group
+            )
+        except (MessageError, RuntimeError) as error:  # rclpy's errors are RuntimeErrors
+            log.recurring('cannot subscribe', key=topic, topic=topic, reason=error)
             return
-        if source:
-            log.info('publishers changed', topic=topic, before=source.type_name, now=type_name)
-            self._node.destroy_subscription(source.subscription)
-        subscription = self._node.create_subscription(
-            kind, topic, _never_called, qos, raw=True, callback_group=self._group
-        )
         self._sources[topic] = _Source(type_name, qos, subscription)
         log.info(
             'subscribed', topic=topic, type=type_name, reliability=qos.reliability.name.lower()

@@ -122,8 +122,7 @@ class Parameters:
             return None
         if setting.kind is Kind.DOUBLE and type(value) is int:
             value = float(value)  # `-p detection.merge_s:=1` means 1.0
-        is_empty_list = value == [] and setting.kind is Kind.STRING_ARRAY
-        if not is_empty_list and Kind.from_parameter_value(value) is not setting.kind:
+        if Kind.from_parameter_value(value) is not setting.kind:
             wanted = setting.kind.name.lower().replace('_', ' ')
             raise ConfigError(f'{setting.name}: expected {wanted}, got {value!r}')
         (result,) = self._node.set_parameters([Parameter(setting.name, setting.kind, value)])

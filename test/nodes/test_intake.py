@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+from rosgraph_msgs.msg import Clock
+from std_msgs.msg import Float64, Int32
+
+from taolora_ros.nodes.conversions import time_message
+from taolora_ros.nodes.intake import TopicIntake
+from taolora_ros.samples import RawMessage
+
+Spin = Callable[[Callable[[], bool]], None]
+RELIABLE = QoSProfile(depth=1000, reliability=ReliabilityPolicy.RELIABLE)
+BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@pytest.fixture
+def connect(probe: Node, spin_until: Spin) -> Callable[[TopicIntake, list[Publisher]], None]:
+    """Wait until an intake listens to publishers."""
+
+    def wait(intake: TopicIntake, publishers: list[Publisher]) -> None:
+        def is_connected() -> bool:
+            intake.discover()
+            return all(publisher.get_subscription_count() for publisher in publishers)
+
+        spin_until(is_connected)
+
+    return wait
+
+
+@pytest.fixture
+def collect(spin_until: Spin) -> Callable[[TopicIntake, int], list[RawMessage]]:
+    """Drain until so many messages have come."""
+
+    def wait(intake: TopicIntake, count: int) -> list[RawMessage]:
+        messages: list[RawMessage] = []
+
+        def is_enough() -> bool:
+            messages.extend(intake.drain())
+            return len(messages) >= count
+
+        spin_until(is_enough)
+        return messages
+
+    return wait
+
+
+def _value(message: RawMessage) -> float:
+    (value,) = struct.unpack_from('<d', message.data, 4)
+    return float(value)
+
+
+def test_messages_of_several_topics_come_in_order_of_arrival(
+    probe: Node, connect: Callable, collect: Callable
+) -> None:
+    first = probe.create_publisher(Float64, '/a', RELIABLE)
+    second = probe.create_publisher(Float64, '/b', RELIABLE)
+    intake = TopicIntake(probe, ['/a', '/b'], depth=1000, is_simulated=False)
+    connect(intake, [first, second])
+    for number in range(60):
+        (second if number % 3 else first).publish(Float64(data=float(number)))
+    messages = collect(intake, 60)
+    assert [_value(message) for message in messages] == [float(number) for number in range(60)]
+    assert [message.topic for message in messages[:3]] == ['/a', '/b', '/b']
+    assert {message.type_name for message in messages} == {'std_msgs/msg/Float64'}
+    stamps = [message.receive_ns for message in messages]
+    assert stamps == sorted(stamps)
+
+
+def test_receipt_is_dated_by_the_system_while_time_is_real(
+    probe: Node, connect: Callable, collect: Callable
+) -> None:
+    publisher = probe.create_publisher(Float64, '/a', RELIABLE)
+    intake = TopicIntake(probe, ['/a'], depth=10, is_simulated=False)
+    connect(intake, [publisher])
+    before_ns = probe.get_clock().now().nanoseconds
+    publisher.publish(Float64())
+    (message,) = collect(intake, 1)
+    assert before_ns <= message.receive_ns <= probe.get_clock().now().nanoseconds
+
+
+def test_receipt_is_dated_by_the_clock_before_each_message_while_time_is_simulated(
+    probe: Node, connect: Callable, collect: Callable
+) -> None:
+    clock = probe.create_publisher(Clock, '/clock', RELIABLE)
+    publisher = probe.create_publisher(Float64, '/a', RELIABLE)
+    intake = TopicIntake(probe, ['/a'], depth=1000, is_simulated=True)
+    connect(intake, [clock, publisher])
+    publisher.publish(Float64())  # before time has begun
+    for second in range(1, 31):
+        clock.publish(Clock(clock=time_message(second * 1_000_000_000)))
+        publisher.publish(Float64(data=float(second)))
+    messages = collect(intake, 30)
+    assert [message.receive_ns for message in messages] == [
+        round(_value(message) * 1e9) for message in messages
+    ]
+    assert intake.undated == 1
+
+
+def test_a_topic_that_appears_later_is_found(
+    probe: Node, connect: Callable, collect: Callable
+) -> None:
+    intake = TopicIntake(probe, ['/late'], depth=10, is_simulated=False)
+    assert intake.waiting == ('/late',)
+    publisher = probe.create_publisher(Int32, '/late', BEST_EFFORT)
+    connect(intake, [publisher])
+    assert intake.waiting == ()
+    publisher.publish(Int32(data=5))
+    (message,) = collect(intake, 1)
+    assert message.type_name == 'std_msgs/msg/Int32'
+    assert deserialize_message(bytes(message.data), Int32).data == 5
+
+
+@pytest.fixture
+def elsewhere(ros: int) -> Iterator[Callable[[], Node]]:
+    """Makes nodes that are participants of their own, as in another process."""
+    contexts: list[Context] = []
+
+    def make() -> Node:
+        context = Context()
+        rclpy.init(args=[], context=context, domain_id=ros)
+        contexts.append(context)
+        return rclpy.create_node('elsewhere', context=context)
+
+    yield make
+    for context in contexts:
+        context.try_shutdown()
+
+
+def test_a_publisher_that_returns_with_another_type_and_quality_is_heard_again(
+    probe: Node, elsewhere: Callable[[], Node], connect: Callable, collect: Callable
+) -> None:
+    before, after = elsewhere(), elsewhere()
+    publisher = before.create_publisher(Float64, '/a', RELIABLE)
+    intake = TopicIntake(probe, ['/a'], depth=10, is_simulated=False)
+    connect(intake, [publisher])
+    before.destroy_node()
+    publisher = after.create_publisher(Int32, '/a', BEST_EFFORT)
+    connect(intake, [publisher])
+    publisher.publish(Int32(data=1))
+    (message,) = collect(intake, 1)
+    assert message.type_name == 'std_msgs/msg/Int32'
+    after.destroy_node()
+
+
+def test_messages_that_overflow_the_queue_are_counted(
+    probe: Node, connect: Callable, collect: Callable
+) -> None:
+    publisher = probe.create_publisher(Float64, '/a', RELIABLE)
+    intake = TopicIntake(probe, ['/a'], depth=5, is_simulated=False)
+    connect(intake, [publisher])
+    publisher.publish(Float64(data=0.0))
+    collect(intake, 1)
+    for number in range(1, 21):
+        publisher.publish(Float64(data=float(number)))
+    messages = collect(intake, 5)
+    assert [_value(message) for message in messages] == [16.0, 17.0, 18.0, 19.0, 20.0]
+    assert intake.lost == 15
+
+
+def test_drained_topics_do_not_wake_the_executor(
+    probe: Node, executor: SingleThreadedExecutor, connect: Callable, collect: Callable
+) -> None:
+    publisher = probe.create_publisher(Float64, '/a', RELIABLE)
+    intake = TopicIntake(probe, ['/a'], depth=10, is_simulated=False)
+    connect(intake, [publisher])
+    publisher.publish(Float64())
+    executor.add_node(probe)
+    for _ in range(3):  # the callback fails the test if it is ever called
+        executor.spin_once(timeout_sec=0.05)
+    assert len(collect(intake, 1)) == 1
+
+
+def test_remapped_topics_are_found_under_their_new_name_and_keep_their_own(
+    ros: int, spin_until: Spin, connect: Callable, collect: Callable, probe: Node
+) -> None:
+    listener = rclpy.create_node('listener', cli_args=['--ros-args', '-r', '/a:=/robot/a'])
+    publisher = probe.create_publisher(Float64, '/robot/a', RELIABLE)
+    intake = TopicIntake(listener, ['/a'], depth=10, is_simulated=False)
+    connect(intake, [publisher])
+    publisher.publish(Float64(data=3.0))
+    (message,) = collect(intake, 1)
+    assert message.topic == '/a'
+    listener.destroy_node()
+
+
+def test_a_closed_intake_leaves_no_subscription(
+    probe: Node, connect: Callable, spin_until: Spin
+) -> None:
+    publisher = probe.create_publisher(Float64, '/a', RELIABLE)
+    intake = TopicIntake(probe, ['/a'], depth=10, is_simulated=False)
+    connect(intake, [publisher])
+    intake.close()
+    spin_until(lambda: publisher.get_subscription_count() == 0)
+    assert intake.drain() == []
+    assert probe.get_parameter('use_sim_time').type_ is Parameter.Type.BOOL
