@@ -23,6 +23,7 @@ from taolora_ros.model.correction import (
 )
 from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.model.network import Network, NetworkWeights
+from taolora_ros.model.objective import huber
 from taolora_ros.model.skip import SkipWeights
 from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance, disturb
@@ -34,7 +35,7 @@ _CONTEXT = 64  # tokens before a sequence's loss starts
 _LENGTH = 192  # tokens of a sequence, context included
 _BATCH = 8  # sequences a step
 _PATIENCE = 4  # epochs without a gain on held-out tokens
-_CLIP = 3.0  # residuals beyond this many deviations count linearly
+_MOST_SEQUENCES = 64  # of an epoch; bounds the time that long recordings take
 _WEIGHT_DECAY = 0.05
 _LAYER_ROWS = 8_192  # normal rows that a layer is rounded on
 _TRANSIENT_TOKENS = 1_000  # of each kind of disturbance
@@ -72,7 +73,12 @@ def fit_correction(
         None where the segments are too short to train on, or nothing was gained.
     """
     scale = _residual_scale(segments, skip, config)
-    tokens = [_tokens(rows, skip, scale, config) for rows in segments]
+    tokens = [
+        _tokens(rows[offset:], skip, scale, config)
+        for rows in segments
+        for offset in range(config.window.patch)  # live, an event falls anywhere in a patch
+        if rows.shape[0] > offset + 2 * config.window.patch
+    ]
     tokens = [part for part in tokens if part.held_out - part.first >= _CONTEXT]
     if not tokens or config.model.blocks == 0:
         return None
@@ -89,10 +95,9 @@ def fit_correction(
 
 
 def gain_on_held_out(weights: NetworkWeights, segments: Sequence[Float32s]) -> float:
-    """Share of the skip's squared residual that the correction removes, at 4 bits.
+    """Share of the skip's loss that the correction removes, at 4 bits on steady tokens.
 
-    Measured on the end of each segment, which the correction was not trained on; residuals are
-    in their own deviations, and beyond a few of them no longer count more.
+    Measured on the end of each segment, which the correction was not trained on.
     """
     config = weights.config
     skip_alone = NetworkWeights(config=config, skip=weights.skip)
@@ -104,8 +109,7 @@ def gain_on_held_out(weights: NetworkWeights, segments: Sequence[Float32s]) -> f
         first = int(usable.shape[0] * (1.0 - HELD_OUT_SHARE))
         for index, candidate in enumerate((skip_alone, weights)):
             prediction = Network(candidate).run(usable, steady)
-            error = np.abs(usable - prediction)[first:] / scale
-            losses[index] += float((np.minimum(error, _CLIP) ** 2).sum())
+            losses[index] += float(huber((usable - prediction)[first:] / scale).sum())
     return 1.0 - losses[1] / losses[0] if losses[0] > 0.0 else 0.0
 
 
@@ -176,10 +180,9 @@ def _sequences(tokens: Sequence[Tokens], *, held_out: bool) -> _Sequences:
 def _loss(network: TorchCorrection, part: _Sequences, chosen: Tensor) -> Tensor:
     """Huber loss a counted number, of the sequences of these indices."""
     error: Tensor = network(part.inputs[chosen]) - part.targets[chosen]
-    size = error.abs()
-    huber = torch.where(size < _CLIP, 0.5 * size * size, _CLIP * (size - 0.5 * _CLIP))
     counts = part.counts[chosen]
-    return (huber * counts).sum() / (counts.sum().clamp(min=1.0) * error.shape[-1])
+    loss: Tensor = (huber(error) * counts).sum() / (counts.sum().clamp(min=1.0) * error.shape[-1])
+    return loss
 
 
 def _train(
@@ -195,7 +198,7 @@ def _train(
         Share of the skip's loss on held-out tokens that they remove.
     """
     seen, unseen = _sequences(tokens, held_out=False), _sequences(tokens, held_out=True)
-    epochs, count = config.training.epochs, seen.inputs.shape[0]
+    epochs, count = config.training.epochs, min(seen.inputs.shape[0], _MOST_SEQUENCES)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.training.learning_rate, weight_decay=_WEIGHT_DECAY
     )
@@ -203,12 +206,12 @@ def _train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.training.learning_rate, total_steps=steps
     )
-    everything = torch.arange(unseen.inputs.shape[0])
+    some = torch.arange(unseen.inputs.shape[0])[:: unseen.inputs.shape[0] // _MOST_SEQUENCES + 1]
     with torch.no_grad():
-        alone = float(_loss(network, unseen, everything))  # the head starts at zero
+        alone = float(_loss(network, unseen, some))  # the head starts at zero
     best, least, since = copy.deepcopy(network.state_dict()), alone, 0
     for epoch in range(epochs):
-        order = torch.randperm(count, generator=generator)
+        order = torch.randperm(seen.inputs.shape[0], generator=generator)
         for chosen in (order[low : low + _BATCH] for low in range(0, count, _BATCH)):
             optimizer.zero_grad()
             torch.autograd.backward(_loss(network, seen, chosen))
@@ -216,7 +219,7 @@ def _train(
             optimizer.step()
             schedule.step()
         with torch.no_grad():
-            loss = float(_loss(network, unseen, everything))
+            loss = float(_loss(network, unseen, some))
         progress((epoch + 1) / epochs)
         since += 1
         if loss < least:

@@ -20,6 +20,7 @@ from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance
 
 _DAMPING = 0.1  # of the Gram matrix in rounding, over its mean diagonal (0.01 and 1 were worse)
+_TRANSIENT_SHARE = 0.01  # of transient rows in it: correlations of normal rows alone mislead
 _RIDGES = (1.0, 10.0, 100.0)  # times the configured ridge, until kinds left out are served
 _LEAST_GAIN = 0.02  # of the lost power; a path that repairs less is left out
 _OUTPUTS_PER_RANK = 4  # a narrow layer's path stays smaller than its 4-bit weights
@@ -44,9 +45,7 @@ def fit_layer(
         metric: `[N]` what an error of each output weighs.
         settings: group, rank, ridge and activation scale.
     """
-    gram = normal.T.astype(np.float64) @ normal / normal.shape[0]
-    damping = _DAMPING * max(float(np.trace(gram)) / gram.shape[0], 1e-9)
-    int4 = fit_int4(weight, group=settings.group, gram=gram + damping * np.eye(gram.shape[0]))
+    int4 = fit_int4(weight, group=settings.group, gram=_rounding_gram(normal, transient))
     steady = fit_steady_scales(
         normal, group=settings.group, importance=((weight * metric) ** 2).sum(axis=1)
     )
@@ -60,6 +59,16 @@ def fit_layer(
         bias=bias,
         dense=weight.astype(np.float32),
     )
+
+
+def _rounding_gram(normal: Float32s, transient: Mapping[Disturbance, Float32s]) -> Floats:
+    """Mean XᵀX of the rows that rounding should serve, damped so that it can be inverted."""
+    gram = normal.T.astype(np.float64) @ normal / normal.shape[0]
+    damping = _DAMPING * max(float(np.trace(gram)) / gram.shape[0], 1e-9)
+    for x in transient.values():
+        share = _TRANSIENT_SHARE / len(transient) / max(x.shape[0], 1)
+        gram += share * (x.T.astype(np.float64) @ x)
+    return gram + damping * np.eye(gram.shape[0])
 
 
 def _lost(
