@@ -131,21 +131,27 @@ class PayloadSlip(Effect):
 
 
 class Friction(Effect):
-    """A gear runs dry: its Coulomb and viscous friction grow."""
+    """A gear runs dry: its Coulomb and viscous friction grow, unevenly around the turn."""
 
-    rise_s = 0.5
+    rise_s = 0.3
 
     def __init__(self, arm: Arm, planned: PlannedFault) -> None:
         super().__init__(arm, planned)
-        self._dof = arm.joint(f'{planned.target}_motor')
+        self._motor = f'{planned.target}_motor'
+        self._dof = arm.joint(self._motor)
         self._coulomb = float(arm.model.dof_frictionloss[self._dof])
         self._viscous = float(arm.model.dof_damping[self._dof])
 
     def act(self, level: float, *, is_recovering: bool) -> None:
-        """Multiply the friction."""
-        factor = 1.0 + level * (self.magnitudes['factor'] - 1.0)
-        self.arm.model.dof_frictionloss[self._dof] = self._coulomb * factor
-        self.arm.model.dof_damping[self._dof] = self._viscous * factor
+        """Multiply the friction; scuffed teeth grip and let go as they turn."""
+        roughness = self.magnitudes['roughness'] * math.sin(
+            self.magnitudes['scuffs_per_rad'] * self.arm.angle(self._motor)
+        )
+        more = level * (self.magnitudes['factor'] - 1.0)
+        self.arm.model.dof_frictionloss[self._dof] = self._coulomb * (
+            1.0 + more * (1.0 + roughness)
+        )
+        self.arm.model.dof_damping[self._dof] = self._viscous * (1.0 + more)
 
     def finish(self) -> None:
         """Grease it."""
@@ -153,9 +159,12 @@ class Friction(Effect):
 
 
 class Weakening(Effect):
-    """A motor gives less torque than its current says, as with a failing magnet or winding."""
+    """A motor phase fails: torque is missing, more or less of it as the rotor turns.
 
-    rise_s = 0.15
+    The drive tells the torque from its current, so it does not see what is missing.
+    """
+
+    rise_s = 0.02
 
     def __init__(self, arm: Arm, planned: PlannedFault) -> None:
         super().__init__(arm, planned)
@@ -165,7 +174,8 @@ class Weakening(Effect):
 
     def act(self, level: float, *, is_recovering: bool) -> None:
         """Scale the torque constant."""
-        share = 1.0 - level * self.magnitudes['loss']
+        phase = self.magnitudes['poles_per_rad'] * self.arm.angle(f'{self.planned.target}_motor')
+        share = 1.0 - level * self.magnitudes['loss'] * (1.0 + 0.5 * math.cos(phase))
         self.arm.model.actuator_gainprm[self._actuator] = self._gain * share
         self.arm.model.actuator_biasprm[self._actuator] = self._bias * share
         self.arm.torque_shares[self._actuator] = share

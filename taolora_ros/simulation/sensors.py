@@ -130,7 +130,10 @@ def corrupt(
 def _corrupt(
     stream: Stream, fault: PlannedFault, struck: Sequence[str], rng: np.random.Generator
 ) -> Stream:
-    onset, end = (START_NS + round(s * NS_PER_S) for s in (fault.onset_s, fault.end_s))
+    onset, end = (
+        START_NS + round(seconds * NS_PER_S)
+        for seconds in (fault.onset_s, fault.onset_s + fault.duration_s)
+    )
     rows = np.flatnonzero((stream.stamps_ns >= onset) & (stream.stamps_ns < end))
     columns = np.array([CHANNELS[stream.topic].index(channel) for channel in struck])
     if not len(rows):

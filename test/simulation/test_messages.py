@@ -81,7 +81,7 @@ def test_ground_truth_marks_the_fault(told: list[RawMessage], simulated: Simulat
         for raw in told
         if raw.topic == '/ground_truth/anomaly'
     ]
-    assert sum(label for _, label in labels) == 50
+    assert sum(label for _, label in labels) == 60  # half a second of silence and the recovery
     assert all((fault.onset_ns <= at < fault.end_ns) == label for at, label in labels)
     reports = [
         (raw.receive_ns, json.loads(REGISTRY.deserialize(raw.data, raw.type_name).data))
@@ -90,7 +90,7 @@ def test_ground_truth_marks_the_fault(told: list[RawMessage], simulated: Simulat
     ]
     assert [(at - START_NS, report['state']) for at, report in reports] == [
         (1_000_000_000, 'onset'),
-        (1_500_000_000, 'end'),
+        (1_600_000_000, 'end'),
     ]
 
 
