@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -146,6 +146,25 @@ def executor(ros: int) -> Iterator[SingleThreadedExecutor]:
 
 
 @pytest.fixture
+def output(tmp_path: Path) -> Callable[[], str]:
+    """What the processes of this test have printed."""
+    return lambda: ''.join(path.read_text() for path in sorted(tmp_path.glob('*.log')))
+
+
+@pytest.fixture
+def listen(probe: Node, executor: SingleThreadedExecutor) -> Callable[..., list]:
+    """Messages of a topic, as they come."""
+    executor.add_node(probe)
+
+    def subscribe(kind: type, topic: str) -> list:
+        heard: list = []
+        probe.create_subscription(kind, topic, heard.append, 1000)
+        return heard
+
+    return subscribe
+
+
+@pytest.fixture
 def spin_until(executor: SingleThreadedExecutor) -> Spin:
     """Spin until something holds; fail when it does not come to hold."""
 
@@ -160,11 +179,18 @@ def spin_until(executor: SingleThreadedExecutor) -> Spin:
 
 @pytest.fixture
 def start(dds_domain: int, tmp_path: Path) -> Iterator[Launch]:
-    """Start a node's module as a process, its output in a file; it is gone after the test."""
+    """Start a node's module with parameters and remappings as a process, its output in a file."""
     processes: list[subprocess.Popen[str]] = []
 
-    def launch(module: str, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, '-m', module, '--ros-args', *arguments]
+    def launch(
+        module: str, parameters: Mapping[str, object], *rules: str
+    ) -> subprocess.Popen[str]:
+        command = [sys.executable, '-m', module, '--ros-args']
+        for name, value in parameters.items():
+            text = str(value).lower() if isinstance(value, bool) else value
+            command += ['-p', f'{name}:={text}']
+        for rule in rules:
+            command += ['-r', rule]
         output = (tmp_path / f'{module.rpartition(".")[2]}_{len(processes)}.log').open('w')
         process = subprocess.Popen(
             command, text=True, stdout=output, stderr=subprocess.STDOUT, env=dict(os.environ)
