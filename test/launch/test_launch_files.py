@@ -1,0 +1,96 @@
+"""The launch files, where ROS 2's launch system is installed: they load and mean what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+# Not `launch` alone: this repository's folder of that name would pass for it.
+pytest.importorskip('launch.actions', reason='needs the launch system of ROS 2')
+pytest.importorskip('launch_ros.actions', reason='needs launch_ros')
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import IncludeLaunchDescription, RegisterEventHandler
+from launch.launch_description_sources import get_launch_description_from_python_launch_file
+from launch_ros.actions import Node
+
+FOLDER = Path(__file__).parents[2] / 'launch'
+DETECTOR, REPLAY = FOLDER / 'detector.launch.py', FOLDER / 'replay.launch.py'
+
+
+def _description(path: Path) -> LaunchDescription:
+    return get_launch_description_from_python_launch_file(str(path))
+
+
+def _detector(**arguments: str) -> tuple[Node, LaunchContext]:
+    """The node that the launch file makes of some arguments."""
+    context = LaunchContext()
+    context.launch_configurations.update(arguments)
+    nodes: list[Node] = []
+    for entity in _description(DETECTOR).entities:
+        nodes += entity.visit(context) or []
+    (node,) = nodes
+    return node, context
+
+
+def _parameters(node: Node, context: LaunchContext) -> str:
+    node._perform_substitutions(context)
+    return ' '.join(
+        Path(argument[0]).read_text(encoding='utf-8') if argument[1] else str(argument[0])
+        for argument in node._Node__expanded_parameter_arguments
+    )
+
+
+@pytest.mark.parametrize('path', [DETECTOR, REPLAY], ids=lambda path: path.stem)
+def test_every_argument_is_described(path: Path) -> None:
+    arguments = _description(path).get_launch_arguments()
+    assert {'model', 'config', 'namespace', 'topics', 'device', 'log_level', 'respawn'} <= {
+        argument.name for argument in arguments
+    }
+    for argument in arguments:
+        assert len(argument.description) > 10, argument.name
+
+
+def test_only_what_has_no_sensible_default_must_be_given() -> None:
+    def required(path: Path) -> set[str]:
+        arguments = _description(path).get_launch_arguments()
+        return {argument.name for argument in arguments if argument.default_value is None}
+
+    assert required(DETECTOR) == {'model'}
+    assert required(REPLAY) == {'model', 'bag'}
+
+
+def test_the_detector_gets_its_parameters_namespace_and_remappings() -> None:
+    node, context = _detector(
+        model='/m.safetensors',
+        config='/c.yaml',
+        namespace='robot',
+        topics='/imu:=/robot/imu taolora/scores:=scores',
+    )
+    told = _parameters(node, context)
+    assert node.expanded_node_namespace == '/robot'
+    assert node.expanded_remapping_rules == [('/imu', '/robot/imu'), ('taolora/scores', 'scores')]
+    assert 'model: /m.safetensors' in told
+    assert 'config: /c.yaml' in told
+
+
+def test_what_is_not_asked_for_is_left_to_the_settings() -> None:
+    told = _parameters(*_detector(model='/m.safetensors'))
+    assert 'device' not in told
+    assert 'config' not in told
+    assert 'use_sim_time: false' in told
+    assert 'autostart: true' in told
+
+
+def test_a_remapping_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="'/imu' is no remapping; write /from:=/to"):
+        _detector(model='/m.safetensors', topics='/imu')
+
+
+def test_replay_starts_both_nodes_and_ends_with_the_recording() -> None:
+    entities = _description(REPLAY).entities
+    kinds = [type(entity) for entity in entities]
+    assert IncludeLaunchDescription in kinds
+    assert Node in kinds
+    assert RegisterEventHandler in kinds
