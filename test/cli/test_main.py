@@ -58,14 +58,18 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
     ('arguments', 'said'),
     [
         (['trian'], "error: no verb 'trian'; did you mean 'train'?; see taolora --help\n"),
-        (['--quiet'], "error: No such option '--quiet'; see taolora --help\n"),
+        (['--quiet'], 'error: No such option'),
     ],
 )
 def test_a_mistyped_command_line_is_one_line(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(arguments) == 2
-    assert capsys.readouterr() == ('', said)
+    out, err = capsys.readouterr()
+    assert out == ''
+    assert err.startswith(said)
+    assert err.endswith('; see taolora --help\n')
+    assert err.count('\n') == 1
 
 
 @pytest.mark.parametrize(
