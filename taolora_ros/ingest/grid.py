@@ -86,11 +86,6 @@ class Grid:
         self._begin()
 
     @property
-    def newest_ns(self) -> int | None:
-        """The newest stamp of all topics."""
-        return self._newest
-
-    @property
     def silent(self) -> tuple[int, ...]:
         """Channels without any value so far; while there are such, no row is emitted."""
         return () if self._unheard is None else tuple(map(int, np.flatnonzero(self._unheard)))
