@@ -15,7 +15,7 @@ from taolora_ros.kernels.dual_path_linear import reference as linear
 from taolora_ros.kernels.quantize.reference import quantize
 from taolora_ros.model.base import Precision
 from taolora_ros.model.tensors import TensorReader, Tensors
-from taolora_ros.quantization.int4 import Int4Weight
+from taolora_ros.quantization.int4 import Halves, Int4Weight
 from taolora_ros.quantization.low_rank import LowRank
 from taolora_ros.samples import Bools, Float32s
 
@@ -31,14 +31,14 @@ class DualPathWeights:
     | steady | [K/G] | float32 | what a code of X is worth while the token is steady |
     | down | [K, R] | float16 | A |
     | up | [R, N] | float16 | B |
-    | bias | [N] | float32 | added to Y |
+    | bias | [N] | float16 | added to Y |
     | dense | [K, N] | float32 | W itself, for the FP32 twin alone; may be absent |
     """
 
     weight: Int4Weight
     steady: Float32s
     low_rank: LowRank
-    bias: Float32s
+    bias: Halves
     dense: Float32s | None = None
 
     @property
@@ -96,7 +96,7 @@ class DualPathWeights:
                 down=reader.take('down', np.float16, (inputs, rank)),
                 up=reader.take('up', np.float16, (rank, outputs)),
             ),
-            bias=reader.take('bias', np.float32, (outputs,)),
+            bias=reader.take('bias', np.float16, (outputs,)),
             dense=reader.take('dense', np.float32, shape) if reader.has('dense') else None,
         )
 
@@ -114,20 +114,21 @@ class DualPath:
         self.weights = weights
         self._activation = activation
         self._precision = precision
+        bias = weights.bias.astype(np.float32)
         if precision is Precision.FP32:
             if weights.dense is None:
                 raise ArtifactError(
                     'the model was saved without its FP32 twin; use a 4-bit precision'
                 )
-            self._dense = weights.dense
+            self._dense, self._bias = weights.dense, bias
         else:
-            self._operands = linear.prepare(weights.weight, weights.low_rank, weights.bias)
+            self._operands = linear.prepare(weights.weight, weights.low_rank, bias)
 
     def __call__(self, x: Float32s, is_transient: Bools) -> Float32s:
         """Apply the layer to rows `[M, K]` with their mask `[M]`; returns `[M, N]` float32."""
         if self._precision is Precision.FP32:
             y: Float32s = x @ self._dense
-            y += self.weights.bias
+            y += self._bias
             return y
         mask = self._mask(is_transient)
         quantized = quantize(x, self.weights.steady, mask, self._activation)

@@ -5,6 +5,7 @@ n tokens, K inputs of a layer, P rows a patch, I inputs a row, S sequences.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +31,12 @@ from taolora_ros.training.augmentation import Disturbance, disturb
 from taolora_ros.training.layer_fit import fit_layer
 from taolora_ros.training.torch_network import DenseLayer, TorchCorrection
 
-HELD_OUT_SHARE = 0.2  # of each segment, at its end
+_FOLDS = 5  # one part in five is held out
 _CONTEXT = 64  # tokens before a sequence's loss starts
 _LENGTH = 192  # tokens of a sequence, context included
 _BATCH = 8  # sequences a step
 _PATIENCE = 4  # epochs without a gain on held-out tokens
-_MOST_SEQUENCES = 64  # of an epoch; bounds the time that long recordings take
+_MOST_SEQUENCES = 128  # of an epoch; bounds the time that long recordings take
 _WEIGHT_DECAY = 0.05
 _LAYER_ROWS = 8_192  # normal rows that a layer is rounded on
 _TRANSIENT_TOKENS = 1_000  # of each kind of disturbance
@@ -74,39 +75,58 @@ def fit_correction(
     """
     scale = _residual_scale(segments, skip, config)
     tokens = [
-        _tokens(rows[offset:], skip, scale, config)
-        for rows in segments
+        _tokens(rows[offset:], skip, scale, share, config)
+        for rows, share in zip(segments, _seen_shares(len(segments)), strict=True)
         for offset in range(config.window.patch)  # live, an event falls anywhere in a patch
         if rows.shape[0] > offset + 2 * config.window.patch
     ]
-    tokens = [part for part in tokens if part.held_out - part.first >= _CONTEXT]
-    if not tokens or config.model.blocks == 0:
+    tokens = [part for part in tokens if part.inputs.shape[0] - part.first >= _CONTEXT]
+    seen, unseen = _sequences(tokens, held_out=False), _sequences(tokens, held_out=True)
+    if seen is None or unseen is None:
         return None
     generator = torch.Generator().manual_seed(config.training.seed)
     network = TorchCorrection(
         tokens[0].inputs.shape[1], tokens[0].targets.shape[1], config.model, generator
     )
-    gain = _train(network, tokens, config, generator, lambda share: progress(0.8 * share))
-    if gain < least_gain:
-        return None
-    weights = _round(network, segments, skip, scale, config)
+    with _one_thread():
+        gain = _train(
+            network, seen, unseen, config, generator, lambda share: progress(0.8 * share)
+        )
+        if gain < least_gain:
+            return None
+        weights = _round(network, segments, skip, scale, config)
     progress(1.0)
     return weights
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Torch on one thread: these products are too small to share, and sums keep their order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def gain_on_held_out(weights: NetworkWeights, segments: Sequence[Float32s]) -> float:
     """Share of the skip's loss that the correction removes, at 4 bits on steady tokens.
 
-    Measured on the end of each segment, which the correction was not trained on.
+    Measured on what the correction was not trained on.
     """
     config = weights.config
     skip_alone = NetworkWeights(config=config, skip=weights.skip)
     scale = _residual_scale(segments, weights.skip, config)
     losses = np.zeros(2)
-    for rows in segments:
+    for rows, share in zip(segments, _seen_shares(len(segments)), strict=True):
         usable = rows[: rows.shape[0] // config.window.patch * config.window.patch]
+        first = max(int(usable.shape[0] * share), config.model.order)
+        if first >= usable.shape[0]:
+            continue
+        start = max(0, first // config.window.patch - _CONTEXT) * config.window.patch
+        usable, first = usable[start:], first - start
         steady = np.zeros(usable.shape[0] // config.window.patch, bool)
-        first = int(usable.shape[0] * (1.0 - HELD_OUT_SHARE))
         for index, candidate in enumerate((skip_alone, weights)):
             prediction = Network(candidate).run(usable, steady)
             losses[index] += float(huber((usable - prediction)[first:] / scale).sum())
@@ -131,7 +151,16 @@ def _residual(rows: Float32s, skip: SkipWeights, config: Config) -> Float32s:
     return residual
 
 
-def _tokens(rows: Float32s, skip: SkipWeights, scale: Float32s, config: Config) -> Tokens:
+def _seen_shares(count: int) -> list[float]:
+    """Share of each segment, from its start, to train on: whole segments are held out if many."""
+    if count < _FOLDS:
+        return [1.0 - 1.0 / _FOLDS] * count
+    return [0.0 if index % _FOLDS == _FOLDS // 2 else 1.0 for index in range(count)]
+
+
+def _tokens(
+    rows: Float32s, skip: SkipWeights, scale: Float32s, seen_share: float, config: Config
+) -> Tokens:
     patch = config.window.patch
     residual = (_residual(rows, skip, config) / scale).reshape(-1, patch * rows.shape[1])
     inputs = _inputs(rows, skip, config)[:-1]
@@ -140,7 +169,7 @@ def _tokens(rows: Float32s, skip: SkipWeights, scale: Float32s, config: Config) 
         inputs=inputs,
         targets=residual[1:],
         first=min(count, math.ceil(config.model.order / patch)),
-        held_out=int(count * (1.0 - HELD_OUT_SHARE)),
+        held_out=int(count * seen_share),
     )
 
 
@@ -159,11 +188,11 @@ class _Sequences:
     counts: Tensor  # [S, n, 1] whether a token's loss counts
 
 
-def _sequences(tokens: Sequence[Tokens], *, held_out: bool) -> _Sequences:
-    """Overlapping sequences of one length; padding and context don't count."""
+def _sequences(tokens: Sequence[Tokens], *, held_out: bool) -> _Sequences | None:
+    """Overlapping sequences of one length, or none; padding and context don't count."""
     inputs, targets, counts = [], [], []
     for part in tokens:
-        begin = part.held_out if held_out else part.first
+        begin = max(part.held_out, part.first) if held_out else part.first
         end = part.inputs.shape[0] if held_out else part.held_out
         for start in range(begin, end, _LENGTH - _CONTEXT):
             low = max(0, start - _CONTEXT)
@@ -174,6 +203,8 @@ def _sequences(tokens: Sequence[Tokens], *, held_out: bool) -> _Sequences:
             counted = np.zeros((_LENGTH, 1), np.float32)
             counted[start - low : high - low] = 1.0
             counts.append(counted)
+    if not inputs:
+        return None
     return _Sequences(*(torch.from_numpy(np.stack(part)) for part in (inputs, targets, counts)))
 
 
@@ -187,7 +218,8 @@ def _loss(network: TorchCorrection, part: _Sequences, chosen: Tensor) -> Tensor:
 
 def _train(
     network: TorchCorrection,
-    tokens: Sequence[Tokens],
+    seen: _Sequences,
+    unseen: _Sequences,
     config: Config,
     generator: torch.Generator,
     progress: Callable[[float], None],
@@ -197,7 +229,6 @@ def _train(
     Returns:
         Share of the skip's loss on held-out tokens that they remove.
     """
-    seen, unseen = _sequences(tokens, held_out=False), _sequences(tokens, held_out=True)
     epochs, count = config.training.epochs, min(seen.inputs.shape[0], _MOST_SEQUENCES)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=config.training.learning_rate, weight_decay=_WEIGHT_DECAY

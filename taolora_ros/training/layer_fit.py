@@ -56,7 +56,7 @@ def fit_layer(
         weight=int4,
         steady=steady,
         low_rank=_repair(moments, weight.shape, metric, settings),
-        bias=bias,
+        bias=bias.astype(np.float16),
         dense=weight.astype(np.float32),
     )
 

@@ -33,7 +33,8 @@ def fit_network(
     """Fit the network to normal segments `[T_i, I]` float32, re-based and scaled.
 
     Deterministic given `config.training.seed`. The nonlinear correction stays only where it
-    beats the skip alone on the end of each segment, which it was not trained on.
+    beats the skip alone on rows that it was not trained on: whole segments where there are five
+    or more, else the end of each.
 
     Args:
         segments: normal rows without a gap.

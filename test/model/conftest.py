@@ -28,7 +28,7 @@ def random_layer(rng: np.random.Generator, k: int, n: int, rank: int = 2) -> Dua
             down=(rng.normal(size=(k, rank)) / 16).astype(np.float16),
             up=(rng.normal(size=(rank, n)) / 16).astype(np.float16),
         ),
-        bias=(rng.normal(size=n) / 16).astype(np.float32),
+        bias=(rng.normal(size=n) / 16).astype(np.float16),
         dense=dense.astype(np.float32),
     )
 

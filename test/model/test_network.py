@@ -59,7 +59,7 @@ def test_the_first_patch_is_predicted_from_its_first_row(weights: NetworkWeights
     zero = dataclasses.replace(
         skip.skip.linear,
         dense=np.zeros_like(skip.skip.linear.dense),
-        bias=np.zeros(5, np.float32),
+        bias=np.zeros(5, np.float16),
     )
     held = dataclasses.replace(
         skip, skip=dataclasses.replace(skip.skip, linear=zero, own=np.zeros_like(skip.skip.own))
@@ -163,7 +163,7 @@ def test_settings_of_another_shape_are_refused(weights: NetworkWeights) -> None:
 def test_packed_bytes_are_worked_out_by_hand(make: Make) -> None:
     weights = make(order=2, blocks=0, inputs=5)
     k, n, rank, groups = 64, 5, 2, 2
-    expected = k * n // 2 + 2 * groups * n + 4 * groups + 2 * rank * (k + n) + 4 * n
+    expected = k * n // 2 + 2 * groups * n + 4 * groups + 2 * rank * (k + n) + 2 * n
     expected += 4 * n + 4 * 2 * n  # σ and the own weights
     assert weights.packed_bytes == expected
     assert weights.numbers == 2 * 5 * 5 + 5

@@ -26,6 +26,7 @@ def twin() -> TorchCorrection:
             parameter += 0.05 * torch.randn(
                 parameter.shape, generator=torch.Generator().manual_seed(1)
             )
+            parameter.copy_(parameter.half())  # biases are kept in FP16
     return network
 
 
@@ -37,7 +38,7 @@ def numpy_twin(network: TorchCorrection) -> Correction:
             weight=fit_int4(dense.weight.astype(float), group=32),
             steady=np.ones(inputs // 32, np.float32),
             low_rank=no_low_rank(inputs, outputs),
-            bias=dense.bias,
+            bias=dense.bias.astype(np.float16),
             dense=dense.weight,
         )
 
