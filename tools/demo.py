@@ -163,7 +163,7 @@ def _watch(
     """Start the nodes, listen until the bag has been played, and stop them."""
     period_ns = round(model.config.period_s * NS_PER_S)
     with (
-        private_domain(),
+        private_domain(folder),
         Processes(folder) as processes,
         Listener(model.channels, period_ns, show) as listener,
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,26 +26,47 @@ from taolora_ros.evaluation.events import Detection
 from taolora_ros.samples import NS_PER_S
 
 TOPIC = '/taolora/anomalies'
+DOMAINS = range(1, 101)  # above 101, DDS's ports meet those of outgoing connections
 SETTLE_S = 1.0  # for messages that are on their way when a node has left
 
 
 @contextlib.contextmanager
-def private_domain() -> Iterator[None]:
-    """A DDS domain of this process's own, on this machine alone."""
-    changes = {
-        'ROS_DOMAIN_ID': str(1 + os.getpid() % 100),
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-    }
-    before = {name: os.environ.get(name) for name in changes}
-    os.environ.update(changes)
+def private_domain(folder: Path) -> Iterator[int]:
+    """A DDS domain that nobody else uses meanwhile, on this machine alone; logs go to the folder.
+
+    It is taken by binding the port that ament's domain_coordinator uses for the same purpose.
+
+    Raises:
+        TaoloraError: every domain is taken.
+    """
+    with contextlib.ExitStack() as stack:
+        domain = next((n for n in DOMAINS if _claim(n, stack)), None)
+        if domain is None:
+            raise TaoloraError('every DDS domain is taken; end other tests or demos first')
+        changes = {
+            'ROS_DOMAIN_ID': str(domain),
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+            'ROS_LOG_DIR': str(folder / 'ros_log'),
+        }
+        before = {name: os.environ.get(name) for name in changes}
+        os.environ.update(changes)
+        try:
+            yield domain
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+
+def _claim(domain: int, stack: contextlib.ExitStack) -> bool:
+    claim = stack.enter_context(socket.socket())
     try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        claim.bind(('', 32768 + domain))
+    except OSError:
+        return False
+    return True
 
 
 class NodeProcess:
