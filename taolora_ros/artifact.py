@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 
 from taolora_ros import __version__
 from taolora_ros.config import Config, from_mapping, to_mapping
-from taolora_ros.detection.evidence import Evidence, RoughnessNorm
+from taolora_ros.detection.evidence import Evidence, EvidenceNorm
 from taolora_ros.detection.scoring import ScoreCalibration
 from taolora_ros.detection.tails import BODY_POINTS, Tail
 from taolora_ros.detection.thresholds import AlarmRate
@@ -28,6 +28,7 @@ from taolora_ros.detection.watch import WatchModel
 from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import ArtifactError, ConfigError
 from taolora_ros.model.network import NetworkWeights
+from taolora_ros.model.relation import RelationWeights
 from taolora_ros.routing.router import RouterLimits
 from taolora_ros.signals.inputs import InputLayout
 from taolora_ros.signals.session import SessionPrior
@@ -72,16 +73,16 @@ def save(model: DetectorModel, path: Path) -> None:
         **_prefixed('layout', vars(watch.layout)),
         **_prefixed('norm', vars(watch.norm)),
         **_prefixed('network', watch.network.to_tensors()),
-        'residual_scale': watch.residual_scale,
+        **_prefixed('relation', watch.relation.to_tensors()),
         'scores.normal': model.scores.normal,
         'scores.shrink': model.scores.shrink,
         'tails': _pack_tails((*model.scores.tails, model.scores.combined)),
     }
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     text = json.dumps(to_mapping(header), sort_keys=True)
-    metadata = {'taolora': text, 'sha256': _checksum(text, tensors)}
-    try:
-        save_file(tensors, path, metadata=metadata)
+    sealed = {'sha256': _checksum(text, tensors), 'header': to_mapping(header)}
+    try:  # one key, since safetensors writes several in any order
+        save_file(tensors, path, metadata={'taolora': json.dumps(sealed, sort_keys=True)})
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f'{path}: cannot be written: {error}') from None
 
@@ -92,13 +93,14 @@ def load(path: Path) -> DetectorModel:
     Raises:
         ArtifactError: the file is missing, no artifact, damaged, too new or inconsistent.
     """
-    text, checksum, tensors = _read(path)
-    if _checksum(text, tensors) != checksum:
-        raise ArtifactError(
-            f'{path}: the checksum does not match; the file is damaged, copy it anew'
-        )
+    text, tensors = _read(path)
     try:
-        values = json.loads(text)
+        sealed = json.loads(text)
+        values = sealed['header']
+        if _checksum(json.dumps(values, sort_keys=True), tensors) != sealed['sha256']:
+            raise ArtifactError(
+                f'{path}: the checksum does not match; the file is damaged, copy it anew'
+            )
         if isinstance(values, dict) and values.get('format') != FORMAT:
             raise ArtifactError(
                 f'{path}: format {values.get("format")!r}, this version reads {FORMAT}; '
@@ -110,7 +112,7 @@ def load(path: Path) -> DetectorModel:
         raise ArtifactError(f'{path}: inconsistent artifact: {error}; train again') from None
 
 
-def _read(path: Path) -> tuple[str, str, Tensors]:
+def _read(path: Path) -> tuple[str, Tensors]:
     if not path.is_file():
         raise ArtifactError(f'{path}: no such artifact; make one with `taolora train`')
     if path.stat().st_size > MAX_BYTES:
@@ -123,25 +125,25 @@ def _read(path: Path) -> tuple[str, str, Tensors]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ArtifactError(f'{path}: damaged or no artifact: {error}') from None
-    return metadata['taolora'], metadata.get('sha256', ''), tensors
+    return metadata['taolora'], tensors
 
 
 def _assemble(header: Header, tensors: Tensors) -> DetectorModel:
     prior = SessionPrior(**_under('prior', tensors))
     layout = InputLayout(**_under('layout', tensors))
-    norm = RoughnessNorm(**_under('norm', tensors))
+    norm = EvidenceNorm(**_under('norm', tensors))
     network = NetworkWeights.from_tensors(_under('network', tensors), header.config)
     channels, statistics = len(header.channels), len(Evidence)
     inputs = channels + len(layout.peak_channels)
+    relation = RelationWeights.from_tensors(_under('relation', tensors), channels, header.config)
     shapes = {
         'prior.location': (prior.location, (channels,)),
         'prior.scale': (prior.scale, (channels,)),
         'prior.shrink': (prior.shrink, (channels,)),
         'prior.active': (prior.active, (channels,)),
         'layout.peak_scale': (layout.peak_scale, (inputs - channels,)),
-        'norm.center': (norm.center, (inputs,)),
-        'norm.spread': (norm.spread, (inputs,)),
-        'residual_scale': (tensors['residual_scale'], (inputs,)),
+        'norm.center': (norm.center, (statistics, inputs)),
+        'norm.spread': (norm.spread, (statistics, inputs)),
         'scores.normal': (tensors['scores.normal'], (statistics,)),
         'scores.shrink': (tensors['scores.shrink'], (statistics,)),
         'tails': (tensors['tails'], (statistics + 1, BODY_POINTS + 3)),
@@ -159,7 +161,7 @@ def _assemble(header: Header, tensors: Tensors) -> DetectorModel:
             prior=prior,
             layout=layout,
             network=network,
-            residual_scale=tensors['residual_scale'],
+            relation=relation,
             limits=header.limits,
             norm=norm,
         ),

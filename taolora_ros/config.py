@@ -182,7 +182,7 @@ class DetectionConfig(_Validated):
         2.0, 'time over which a session re-bases its channels, in s', low=0.0
     )
     tracking_s: float = setting(
-        600.0, 'time constant with which locations follow a normal session, in s', low=1.0
+        60.0, 'time constant with which locations follow a normal session, in s', low=1.0
     )
     merge_s: float = setting(
         0.5, 'alarms closer than this are one event, in s', low=0.0, reconfigure=False

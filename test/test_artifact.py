@@ -32,12 +32,12 @@ def _scores(model: DetectorModel, recording: Recording) -> list[float]:
 def _rewrite(source: Path, target: Path, change: Callable[[dict, dict], None]) -> None:
     """Write a copy with other content and a right checksum, as a hostile author could."""
     with safe_open(source, framework='numpy') as file:
-        header = json.loads(file.metadata()['taolora'])
+        header = json.loads(file.metadata()['taolora'])['header']
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     change(header, tensors)
     text = json.dumps(header, sort_keys=True)
-    checksum = artifact._checksum(text, tensors)
-    save_file(tensors, target, metadata={'taolora': text, 'sha256': checksum})
+    sealed = {'sha256': artifact._checksum(text, tensors), 'header': header}
+    save_file(tensors, target, metadata={'taolora': json.dumps(sealed)})
 
 
 def test_a_loaded_detector_scores_exactly_as_the_one_that_was_saved(
@@ -95,7 +95,7 @@ def test_a_newer_format_says_to_upgrade(saved: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('change', 'reason'),
     [
-        (lambda header, tensors: header['channels'].pop(), 'has shape'),
+        (lambda header, tensors: header['channels'].pop(), 'does not fit'),
         (lambda header, tensors: header.update(surprise=1), "unknown key 'surprise'"),
         (lambda header, tensors: tensors.pop('tails'), 'tails'),
         (lambda header, tensors: tensors.update(tails=np.zeros((2, 2))), 'tails has shape'),

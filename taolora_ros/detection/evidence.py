@@ -1,121 +1,163 @@
 """The evidence for an event: statistics of the newest rows, each sensitive to its own faults.
 
-Each looks at re-based rows u [n, I] and at whitened residuals r [n, I] of the network, and gives
-one value (larger is stranger) with the share that each input has in it.
+Of each input i a feature x_i is the logarithm of a power; its normal range, from the center c_i
+to the 99 % quantile, makes it z_i = (x_i − c_i) / spread_i. A statistic gathers the z_i of all
+inputs into one value, larger being stranger, with the share that each input has in it.
 
-    IMPACT      log max_i  mean over a token of r²        one sensor hit, at once
-    BURST       log mean_i mean over a token of r²        the whole robot hit
-    RESIDUAL    mean over 32 rows of log mean_i r²        a changed mechanism
-    ENDURING    mean over 128 rows of log mean_i r²       a slowly changed mechanism
-    LEVEL       log mean_i (mean over 16 rows of u)²      load, speed or bias off
-    ROUGHNESS   mean_i log mean over 32 rows of (Δu)²     vibration, friction, looseness
-    STILLNESS   max_i of how far that log lies under its normal value: frozen, silent
+    BURST      mean_i z_i                 residual power over the token: an impact
+    CHANGE     log mean_i max(z_i, 0)²    residual power over 32 rows: a changed mechanism
+    LEVEL      log mean_i max(z_i, 0)²    squared mean over 16 rows: load, speed or bias off
+    RELATION   max_i z_i                  departure from the relation over 128 rows: friction,
+                                          a weak motor, a drifting sensor
+    STILLNESS  max_i z_i                  minus log power of differences over 32 rows, in
+                                          e-folds beyond the stillest normal: frozen, silent
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.samples import Floats
+from taolora_ros.samples import Float32s, Floats, Ints
 from taolora_ros.signals.ring import RowRing
-
-TINY = 1e-6  # added to a power in normal variances before its logarithm is taken
-STILL = 1e-5  # the same for the power of differences
 
 
 class Evidence(enum.IntEnum):
-    """Which statistic; the value is its column."""
+    """Which statistic; the value is its row."""
 
-    IMPACT = 0
-    BURST = 1
-    RESIDUAL = 2
-    ENDURING = 3
-    LEVEL = 4
-    ROUGHNESS = 5
-    STILLNESS = 6
+    BURST = 0
+    CHANGE = 1
+    LEVEL = 2
+    RELATION = 3
+    STILLNESS = 4
 
 
 LEVEL_ROWS = 16
 SHORT_ROWS = 32
 LONG_ROWS = 128
+TINY = 1e-8  # added to a power, in normal variances, before its logarithm is taken
+STILL = 1e-12  # the same for the power of differences, which noise keeps above it
+MIN_SPREAD = 0.2  # of a feature, so that a channel of perfectly even noise isn't hair-trigger
+MIN_CHANGES = 3  # in every 32 normal rows, below which stillness says nothing
+MAX_DEPARTURE = 0.25  # power, in normal variances, beyond which the relation explains too little
+MUTE = 1e9  # spread of an input that has no say in a statistic
+QUIET = 1e-3  # mean squared z below which CHANGE and LEVEL say nothing
 
 
 @dataclass(frozen=True, eq=False)
-class RoughnessNorm:
-    """Center and spread of each input's log difference power on normal data."""
+class EvidenceNorm:
+    """Normal range of each feature."""
 
-    center: Floats  # [I]
-    spread: Floats  # [I]
+    center: Floats  # [E, I]
+    spread: Floats  # [E, I]
+
+
+def open_norm(inputs: int) -> EvidenceNorm:
+    """A norm that leaves features as they are, to learn the real one from."""
+    return EvidenceNorm(np.zeros((len(Evidence), inputs)), np.ones((len(Evidence), inputs)))
+
+
+def fit_norm(features: Floats, changes: Ints) -> EvidenceNorm:
+    """Normal ranges of features.
+
+    Args:
+        features: of normal hops, [n, E, I].
+        changes: how often [I] each input changed in the 32 normal rows in which it changed
+            least. One that stands still when all is well, being coarse or slow, has no say in
+            STILLNESS; one that the others hardly explain has none in RELATION.
+    """
+    center = np.median(features, axis=0)
+    spread = np.maximum(np.quantile(features, 0.99, axis=0) - center, MIN_SPREAD)
+    center[Evidence.STILLNESS] = features[:, Evidence.STILLNESS].max(axis=0)
+    spread[Evidence.STILLNESS] = np.where(changes < MIN_CHANGES, MUTE, 1.0)
+    explained = center[Evidence.RELATION] < np.log(MAX_DEPARTURE)
+    spread[Evidence.RELATION] = np.where(explained, spread[Evidence.RELATION], MUTE)
+    return EvidenceNorm(center, spread)
 
 
 @dataclass(frozen=True, eq=False)
 class Evidences:
     """All statistics after one token."""
 
+    features: Floats  # [E, I]
     values: Floats  # [E]
-    shares: Floats  # [E, I]; each row sums to 1
+    shares: Floats  # [E, I]; each row sums to 1, or to 0 where nothing is beyond its center
 
 
 class EvidenceWindows:
     """Streams tokens through the windows of all statistics."""
 
-    def __init__(self, norm: RoughnessNorm) -> None:
-        inputs = len(norm.center)
+    def __init__(self, norm: EvidenceNorm) -> None:
+        inputs = norm.center.shape[1]
         self._norm = norm
+        self._inputs = inputs
         self._rows = RowRing(SHORT_ROWS + 1, inputs)
-        self._powers = RowRing(LONG_ROWS, inputs)
-        self._logs = RowRing(LONG_ROWS, 1)
+        self._powers = RowRing(SHORT_ROWS, inputs)
+        self._departures = RowRing(LONG_ROWS, inputs)
 
-    def step(self, patch: Floats, residual: Floats) -> Evidences:
+    def step(self, patch: Floats, residual: Floats, departure: Floats) -> Evidences:
         """Statistics after a token.
 
         Args:
-            patch: re-based rows u [P, I].
-            residual: whitened residuals r [P, I] of the same rows.
+            patch: re-based rows [P, I].
+            residual: what the network's prediction left of them [P, I].
+            departure: what the relation left of the channels [P, C].
         """
         self._rows.push(patch)
-        power = residual**2
-        self._powers.push(power)
-        self._logs.push(np.log(power.mean(axis=1, keepdims=True) + TINY))
-
-        token = power.mean(axis=0)
-        short = self._powers.newest(SHORT_ROWS).mean(axis=0)
-        level = self._rows.newest(LEVEL_ROWS).mean(axis=0) ** 2
-        roughness = log_roughness(self._rows.newest(SHORT_ROWS + 1))
-        rise = (roughness - self._norm.center) / self._norm.spread
-        values = np.array(
+        self._powers.push(residual**2)
+        missing = self._inputs - departure.shape[1]
+        self._departures.push(np.pad(departure**2, ((0, 0), (0, missing))))
+        features = np.stack(
             [
-                np.log(token.max() + TINY),
-                np.log(token.mean() + TINY),
-                self._logs.newest(SHORT_ROWS).mean(),
-                self._logs.newest(LONG_ROWS).mean(),
-                np.log(level.mean() + TINY),
-                roughness.mean(),
-                (-rise).max(),
+                np.log(self._powers.newest(len(patch)).mean(axis=0) + TINY),
+                np.log(self._powers.newest(SHORT_ROWS).mean(axis=0) + TINY),
+                np.log(self._rows.newest(LEVEL_ROWS).mean(axis=0) ** 2 + TINY),
+                np.log(self._departures.newest(LONG_ROWS).mean(axis=0) + TINY),
+                stillness(self._rows.newest(SHORT_ROWS + 1)),
             ]
         )
-        enduring = self._powers.newest(LONG_ROWS).mean(axis=0)
-        shares = np.stack([token**2, token, short, enduring, level, _up(rise), _up(-rise)])
-        totals = shares.sum(axis=1, keepdims=True)
-        return Evidences(values, shares / np.where(totals > 0, totals, 1.0))
+        return gather(features, self._norm)
 
     def clear(self) -> None:
         """Forget the stream."""
         self._rows.clear()
         self._powers.clear()
-        self._logs.clear()
+        self._departures.clear()
 
 
-def log_roughness(rows: Floats) -> Floats:
-    """Log power [I] of the first differences of rows [n, I]; that of stillness for n < 2."""
-    if len(rows) < 2:
-        return np.full(rows.shape[1], np.log(STILL))
+def least_changes(inputs: Sequence[Float32s]) -> Ints:
+    """How often [I] each input of the segments [T, I] changed in the stillest 32 rows."""
+    least = []
+    for rows in inputs:
+        changed = np.cumsum(np.diff(rows, axis=0) != 0.0, axis=0)
+        least.append((changed[SHORT_ROWS:] - changed[:-SHORT_ROWS]).min(axis=0))
+    fewest: Ints = np.stack(least).min(axis=0).astype(np.int64)
+    return fewest
+
+
+def stillness(rows: Floats) -> Floats:
+    """Minus the log power [I] of the first differences of rows [n, I]; n is at least 2."""
     power: Floats = np.mean(np.diff(rows, axis=0) ** 2, axis=0)
-    return np.log(power + STILL)
+    return -np.log(power + STILL)
 
 
-def _up(rise: Floats) -> Floats:
-    return np.maximum(rise, 0.0) ** 2
+def gather(features: Floats, norm: EvidenceNorm) -> Evidences:
+    """Statistics from features [E, I]."""
+    z = (features - norm.center) / norm.spread
+    above = np.maximum(z, 0.0) ** 2
+    values = np.empty(len(Evidence))
+    values[Evidence.BURST] = z[Evidence.BURST].mean()
+    for evidence in (Evidence.CHANGE, Evidence.LEVEL):
+        values[evidence] = np.log(above[evidence].mean() + QUIET)
+    for evidence in (Evidence.RELATION, Evidence.STILLNESS):
+        values[evidence] = z[evidence].max()
+    totals = above.sum(axis=1, keepdims=True)
+    return Evidences(features, values, above / np.where(totals > 0, totals, 1.0))
+
+
+def pool_features(sessions: Sequence[Sequence[Evidences]]) -> Floats:
+    """Features [n, E, I] of all hops of sessions."""
+    return np.stack([seen.features for session in sessions for seen in session])

@@ -1,9 +1,10 @@
 """From evidence to one calibrated score.
 
 Each statistic is re-based to the session, turned into a p-value by its tail on held-out normal
-data, and the p-values are combined by Fisher's sum S = −Σ log p (Fisher 1932). The statistics
-depend on each other, so S isn't read off a χ² table: its own tail on normal data gives the
-p-value of the hop, and the score is −log10 of it.
+data, and the p-values are combined to S = sqrt(Σ (log p)²). That lies between Fisher's sum, in
+which one strong statistic drowns among quiet ones, and the smallest p-value, in which several
+middling ones count for nothing. The statistics depend on each other, so S is read off no table:
+its own tail on normal data gives the p-value of the hop, and the score is −log10 of it.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ class Scorer:
     def score(self, evidences: Evidences) -> Score:
         """Score one hop."""
         surprises = surprise(evidences.values - self._offset, self._calibration.tails)
-        log_p = self._calibration.combined.log_survival(float(surprises.sum()))
-        shares = surprises @ evidences.shares
+        log_p = self._calibration.combined.log_survival(combine(surprises))
+        shares = surprises**2 @ evidences.shares
         total = shares.sum()
         even = np.full(len(shares), 1.0 / len(shares))
         return Score(
@@ -74,6 +75,11 @@ def offsets(warmup: Floats, normal: Floats, shrink: Floats) -> Floats:
         return np.zeros_like(normal)
     median: Floats = np.median(warmup[len(warmup) // 2 :], axis=0)
     return shrink * (median - normal)
+
+
+def combine(surprises: Floats) -> float:
+    """S, from −log p [E] of each statistic."""
+    return float(np.sqrt(np.sum(surprises**2)))
 
 
 def surprise(values: Floats, tails: tuple[Tail, ...]) -> Floats:

@@ -54,7 +54,9 @@ class Tail:
         return float(self.start + self.scale * np.expm1(ratio) / self.shape)
 
 
-def fit_tail(values: Floats, *, share: float = 0.05, min_shape: float = MIN_SHAPE) -> Tail:
+def fit_tail(
+    values: Floats, *, share: float = 0.05, min_shape: float = MIN_SHAPE, min_scale: float = 1e-6
+) -> Tail:
     """Fit a tail to normal values [n].
 
     The shape is Hosking and Wallis's (1987) estimate by probability-weighted moments, kept
@@ -64,6 +66,7 @@ def fit_tail(values: Floats, *, share: float = 0.05, min_shape: float = MIN_SHAP
         values: the statistic on normal data.
         share: part of the values that the tail is fitted to.
         min_shape: least ξ.
+        min_scale: least σ, for a statistic that hardly varied in normal data.
 
     Raises:
         CalibrationError: there are too few values, or they don't vary.
@@ -78,12 +81,15 @@ def fit_tail(values: Floats, *, share: float = 0.05, min_shape: float = MIN_SHAP
     mean = float(excesses.mean()) if len(excesses) else 0.0
     if mean <= 0.0:
         mean = max(1e-6, 1e-3 * float(np.ptp(values)))
-    shape = min(max(_shape(excesses), min_shape), MAX_SHAPE)
-    return Tail(body, share, mean * (1.0 - shape), shape)
+    shape = min(max(pareto_shape(excesses), min_shape), MAX_SHAPE)
+    return Tail(body, share, max(mean * (1.0 - shape), min_scale), shape)
 
 
-def _shape(excesses: Floats) -> float:
-    """ξ = 2 − a0 / (a0 − 2 a1) with a1 the mean of (1 − rank) · excess."""
+def pareto_shape(excesses: Floats) -> float:
+    """Shape of sorted excesses [n]; 0 for fewer than ten.
+
+    ξ = 2 − a0 / (a0 − 2 a1), with a1 the mean of (1 − rank) · excess (Hosking and Wallis 1987).
+    """
     if len(excesses) < 10:
         return 0.0
     ranks = (np.arange(1, len(excesses) + 1) - 0.35) / len(excesses)

@@ -12,9 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from taolora_ros.detection.tails import pareto_shape
 from taolora_ros.samples import Floats
 
-LEVEL = 1.3  # score, −log10 p, above which clusters are counted: p = 0.05
+LEVEL = 1.3  # score, −log10 p, above which clusters are told apart: p = 0.05
+TOP_SHARE = 0.25  # of the clusters that the tail is fitted to
+TOP_CLUSTERS = 20  # and at least so many
+MAX_SHAPE = 0.25
 SUPPORT = 0.1  # alarms expected in the normal data below which the rate is an extrapolation
 
 
@@ -22,8 +26,8 @@ SUPPORT = 0.1  # alarms expected in the normal data below which the rate is an e
 class AlarmRate:
     """How often normal data alarm, as a function of the threshold."""
 
-    level: float  # u, the score above which clusters were counted
-    clusters_per_hour: float  # λ
+    level: float  # u, the score above which the tail was fitted
+    clusters_per_hour: float  # λ, above u
     scale: float  # σ
     shape: float  # ξ
     hours: float  # normal data behind it
@@ -33,6 +37,8 @@ class AlarmRate:
         ratio = self.clusters_per_hour / false_alarms_per_hour
         if ratio <= 1.0:
             return self.level
+        if self.shape == 0.0:
+            return float(self.level + self.scale * np.log(ratio))
         return float(self.level + self.scale * (ratio**self.shape - 1.0) / self.shape)
 
     def supports(self, false_alarms_per_hour: float) -> bool:
@@ -43,22 +49,20 @@ class AlarmRate:
 def fit_alarm_rate(sessions: list[Floats], hop_s: float, merge_s: float) -> AlarmRate:
     """Fit the rate of alarm clusters to the scores [n] of normal sessions.
 
-    Scores of normal hops are nearly exponential by construction (−log10 p), so ξ is that of an
-    exponential, with a small heaviness for sessions unlike those seen.
+    The tail is fitted to the highest clusters alone, since the many low ones say little about
+    it. Its shape is kept between that of an exponential, never lighter, and `MAX_SHAPE`.
     """
-    shape = 0.1
-    maxima = np.concatenate(
-        [cluster_maxima(scores, LEVEL, merge_s / hop_s) for scores in sessions]
-    )
+    clusters = [cluster_maxima(scores, LEVEL, merge_s / hop_s) for scores in sessions]
+    maxima = np.sort(np.concatenate(clusters))[::-1]
     hours = sum(len(scores) for scores in sessions) * hop_s / 3600.0
-    excess = float(np.mean(maxima - LEVEL)) if len(maxima) else 1.0 / np.log(10.0)
-    return AlarmRate(
-        level=LEVEL,
-        clusters_per_hour=max(len(maxima), 1) / hours,
-        scale=max(excess, 0.1) * (1.0 - shape),
-        shape=shape,
-        hours=hours,
-    )
+    top = min(max(TOP_CLUSTERS, round(TOP_SHARE * len(maxima))), len(maxima) - 1)
+    if top < 2:
+        return AlarmRate(LEVEL, 1.0 / hours, 1.0 / np.log(10.0), 0.0, hours)
+    level = float(maxima[top])
+    excesses = np.sort(maxima[:top] - level)
+    shape = min(max(pareto_shape(excesses), 0.0), MAX_SHAPE)
+    scale = max(float(excesses.mean()), 0.05) * (1.0 - shape)
+    return AlarmRate(level, top / hours, scale, shape, hours)
 
 
 def cluster_maxima(scores: Floats, level: float, gap: float) -> Floats:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from taolora_ros.config import Config
-from taolora_ros.detection.evidence import SHORT_ROWS, Evidences, EvidenceWindows, RoughnessNorm
+from taolora_ros.detection.evidence import SHORT_ROWS, EvidenceNorm, Evidences, EvidenceWindows
+from taolora_ros.model.base import Precision
 from taolora_ros.model.network import Network, NetworkWeights
+from taolora_ros.model.relation import Relation, RelationWeights
 from taolora_ros.routing.router import Router, RouterLimits
 from taolora_ros.samples import Floats, Routing
 from taolora_ros.signals.inputs import InputLayout
@@ -25,9 +27,9 @@ class WatchModel:
     prior: SessionPrior
     layout: InputLayout
     network: NetworkWeights
-    residual_scale: Floats  # [I] deviation of the residual on held-out normal data
+    relation: RelationWeights
     limits: RouterLimits
-    norm: RoughnessNorm
+    norm: EvidenceNorm
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +47,13 @@ class Watch:
         config = model.config
         self._model = model
         self._network = Network(model.network)
-        inputs = len(model.residual_scale)
-        self._router = Router(config.router, model.limits, config.hop_s, inputs)
+        self._relation = Relation(
+            model.relation,
+            group=config.quantization.group,
+            activation=config.quantization.activation,
+            precision=Precision.INT4_ROUTED,
+        )
+        self._router = Router(config.router, model.limits, config.hop_s, model.network.inputs)
         self._windows = EvidenceWindows(model.norm)
         patch = config.window.patch
         rows = max(config.detection.warmup_s / config.period_s, self._settling_rows)
@@ -75,6 +82,7 @@ class Watch:
 
     def _clear(self) -> None:
         self._network.reset()
+        self._relation.reset()
         self._router.reset()
         self._windows.clear()
 
@@ -118,8 +126,12 @@ class Watch:
         patch = rows.astype(np.float32)
         routing = self._router.step(rows, self._network.clip_share(patch), is_frozen=is_frozen)
         prediction = self._network.step(patch, routing.is_transient)
-        residual = (rows - prediction) / model.residual_scale
-        return Observation(routing, self._windows.step(rows, residual))
+        departure = self._relation.step(
+            patch[:, : model.relation.channels], is_transient=routing.is_transient
+        )
+        return Observation(
+            routing, self._windows.step(rows, rows - prediction, departure.astype(float))
+        )
 
     def _follow(self, values: Floats) -> None:
         departure = (values.mean(axis=0) - self._location) / self._model.prior.scale

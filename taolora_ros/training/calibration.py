@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.detection.evidence import SHORT_ROWS, RoughnessNorm, log_roughness
-from taolora_ros.detection.scoring import ScoreCalibration, offsets, surprise
+from taolora_ros.detection.evidence import Evidences
+from taolora_ros.detection.scoring import ScoreCalibration, combine, offsets, surprise
 from taolora_ros.detection.tails import fit_tail
 from taolora_ros.detection.thresholds import AlarmRate, fit_alarm_rate
 from taolora_ros.detection.watch import Observation, Watch, WatchModel
@@ -16,8 +16,8 @@ from taolora_ros.samples import Floats, Routing
 from taolora_ros.signals.session import MIN_BETWEEN, shrinkage
 from taolora_ros.training.sessions import Session
 
+MIN_SCALE = 0.2  # of a statistic's tail; statistics are in normal spreads or in e-folds
 COMBINED_MIN_SHAPE = 0.1  # the single tails are heavy already
-MIN_SPREAD = 0.1  # of log roughness, so that a channel of perfectly even noise isn't hair-trigger
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,7 @@ class WatchedSession:
 
     warmup: Floats  # [m, E]
     evidence: Floats  # [n, E] after the warm-up
+    seen: tuple[Evidences, ...]  # the same n hops with their features
     routings: tuple[Routing, ...]  # of the n hops
 
 
@@ -45,21 +46,9 @@ def watch_session(model: WatchModel, session: Session) -> WatchedSession:
     return WatchedSession(
         warmup=np.stack([token.evidences.values for token in warmup]),
         evidence=np.stack([token.evidences.values for token in seen]),
+        seen=tuple(token.evidences for token in seen),
         routings=tuple(token.routing for token in seen),
     )
-
-
-def fit_roughness_norm(inputs: Iterable[Floats]) -> RoughnessNorm:
-    """Center and spread of log roughness over the windows of normal inputs [T, I]."""
-    logs = np.stack(
-        [
-            log_roughness(rows[end - SHORT_ROWS - 1 : end])
-            for rows in inputs
-            for end in range(SHORT_ROWS + 1, len(rows) + 1, SHORT_ROWS // 2)
-        ]
-    )
-    center = np.median(logs, axis=0)
-    return RoughnessNorm(center, np.maximum(logs.std(axis=0), MIN_SPREAD))
 
 
 def fit_scores(
@@ -85,8 +74,8 @@ def fit_scores(
 
     rebased = [session.evidence - offsets(session.warmup, normal, shrink) for session in sessions]
     pooled = np.concatenate(rebased)
-    tails = tuple(fit_tail(column) for column in pooled.T)
-    sums = [np.array([surprise(row, tails).sum() for row in rows]) for rows in rebased]
+    tails = tuple(fit_tail(column, min_scale=MIN_SCALE) for column in pooled.T)
+    sums = [np.array([combine(surprise(row, tails)) for row in rows]) for rows in rebased]
     combined = fit_tail(np.concatenate(sums), min_shape=COMBINED_MIN_SHAPE)
     scores = [
         np.array([-combined.log_survival(value) / np.log(10.0) for value in row]) for row in sums

@@ -12,8 +12,9 @@ from taolora_ros.config import Config
 from taolora_ros.errors import CalibrationError
 from taolora_ros.samples import Floats, Recording
 
-WARMUPS = 5.0  # a session is at least this many warm-ups long
-SESSION_S = 20.0  # and at least this long
+WARMUPS = 10.0  # a session is at least this many warm-ups long
+SESSIONS = 4  # unless that leaves fewer than so many of them
+TRACKINGS = 1.0  # and, where the recording allows, as long as locations take to follow
 MAX_FOLDS = 8
 
 
@@ -37,8 +38,10 @@ def split_sessions(recordings: Sequence[Recording], config: Config) -> tuple[Ses
     """
     rate = config.ingest.sample_rate_hz
     warmup_s = config.detection.warmup_s
-    target = round(max(WARMUPS * warmup_s, SESSION_S) * rate)
+    target = round(max(WARMUPS * warmup_s, TRACKINGS * config.detection.tracking_s) * rate)
     least = max(round(2 * warmup_s * rate), config.window.length, 200)
+    total = sum(len(recording.values) for recording in recordings)
+    target = max(min(target, total // SESSIONS), least)
     by_recording = len(recordings) >= 3
     sessions: list[Session] = []
     for index, recording in enumerate(recordings):

@@ -8,24 +8,27 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from taolora_ros.config import Config
+from taolora_ros.detection.evidence import fit_norm, least_changes, open_norm, pool_features
 from taolora_ros.detection.watch import WatchModel
 from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import CalibrationError
-from taolora_ros.model.network import Network, NetworkWeights
+from taolora_ros.model.relation import RelationWeights
 from taolora_ros.routing.router import OPEN_LIMITS, fit_limits
-from taolora_ros.samples import Float32s, Floats, Recording
+from taolora_ros.samples import Float32s, Recording
 from taolora_ros.signals.inputs import InputLayout, fit_input_layout
 from taolora_ros.signals.session import SessionPrior, fit_session_prior
 from taolora_ros.training.calibration import (
     WatchedSession,
-    fit_roughness_norm,
     fit_scores,
     watch_session,
 )
 from taolora_ros.training.network_fit import fit_network
+from taolora_ros.training.relation_fit import fit_relation
 from taolora_ros.training.sessions import Session, split_sessions
 
 Progress = Callable[[str, float], None]
+
+FOLDS_WITH_CORRECTION = 3
 
 
 def train(
@@ -62,23 +65,22 @@ def train(
         prior=prior,
         layout=layout,
         network=network,
-        residual_scale=np.ones(inputs[0].shape[1]),
+        relation=_fit_relation(inputs, prior, config),
         limits=OPEN_LIMITS,
-        norm=fit_roughness_norm([rows.astype(float) for rows in inputs]),
+        norm=open_norm(network.inputs),
     )
     held_out = _held_out_models(sessions, model, progress)
-    scale = _residual_scale(sessions, held_out, config)
-    held_out = [dataclasses.replace(fold, residual_scale=scale) for fold in held_out]
-
     opened = _watch_all(sessions, held_out, progress, 'routing')
     signs = [session.routings for session in opened]
     limits = fit_limits(signs, config.router, config.hop_s)
-    held_out = [dataclasses.replace(fold, limits=limits) for fold in held_out]
+    features = pool_features([session.seen for session in opened])
+    norm = fit_norm(features, least_changes(inputs))
+    held_out = [dataclasses.replace(fold, limits=limits, norm=norm) for fold in held_out]
     watched = _watch_all(sessions, held_out, progress, 'calibration')
     scores, alarms = fit_scores(watched, config.hop_s, config.detection.merge_s)
     return DetectorModel(
         channels=tuple(channels),
-        watch=dataclasses.replace(model, residual_scale=scale, limits=limits),
+        watch=dataclasses.replace(model, limits=limits, norm=norm),
         scores=scores,
         alarms=alarms,
         trained_on=tuple(recording.name for recording in recordings),
@@ -108,6 +110,12 @@ def _held_out_models(
     progress: Progress,
 ) -> list[WatchModel]:
     """A model for each fold, fitted to the sessions of the other folds."""
+    has_correction = model.network.correction is not None
+    if has_correction:  # its training takes long: fewer, larger folds
+        sessions = [
+            dataclasses.replace(session, fold=session.fold % FOLDS_WITH_CORRECTION)
+            for session in sessions
+        ]
     folds = sorted({session.fold for session in sessions})
     models: dict[int, WatchModel] = {}
     for done, fold in enumerate(folds):
@@ -117,34 +125,23 @@ def _held_out_models(
             [session.values for session in others], _warmup_rows(model.config)
         )
         rows = [_inputs(session, prior, model.layout, model.config) for session in others]
-        network = fit_network(rows, model.config, progress=lambda stage, share: None)
-        models[fold] = dataclasses.replace(model, prior=prior, network=network)
+        network = fit_network(
+            rows,
+            model.config,
+            progress=lambda stage, share: None,
+            with_correction=has_correction,
+        )
+        relation = _fit_relation(rows, prior, model.config)
+        models[fold] = dataclasses.replace(model, prior=prior, network=network, relation=relation)
     progress('held-out folds', 1.0)
     return [models[session.fold] for session in sessions]
 
 
-def _residual_scale(
-    sessions: Sequence[Session],
-    held_out: Sequence[WatchModel],
-    config: Config,
-) -> Floats:
-    """Deviation [I] of the residual on sessions that the network has not seen."""
-    powers: list[Floats] = []
-    for session, model in zip(sessions, held_out, strict=True):
-        rows = _inputs(session, model.prior, model.layout, config)
-        powers.append(_residuals(model.network, rows, config) ** 2)
-    scale = np.sqrt(np.mean(np.concatenate(powers), axis=0))
-    return np.where(scale > 0, scale, 1.0)
-
-
-def _residuals(weights: NetworkWeights, rows: Float32s, config: Config) -> Floats:
-    patch = config.window.patch
-    tokens = len(rows) // patch
-    mask = np.zeros(tokens, dtype=np.bool_)
-    used = rows[: tokens * patch]
-    predictions = Network(weights).run(used, mask)
-    residuals: Floats = (used - predictions)[config.model.order :].astype(float)
-    return residuals
+def _fit_relation(
+    inputs: Sequence[Float32s], prior: SessionPrior, config: Config
+) -> RelationWeights:
+    channels = len(prior.location)
+    return fit_relation([rows[:, :channels] for rows in inputs], config)
 
 
 def _watch_all(

@@ -11,7 +11,7 @@ from taolora_ros.training.sessions import split_sessions
 CONFIG = Config(
     ingest=IngestConfig(sample_rate_hz=10.0),
     window=WindowConfig(patch=4, length=64),
-    detection=DetectionConfig(warmup_s=2.0),
+    detection=DetectionConfig(warmup_s=2.0, tracking_s=20.0),
 )
 
 
@@ -23,7 +23,7 @@ def _recording(rows: int, starts: tuple[int, ...] = (0,)) -> Recording:
 
 def test_one_long_recording_becomes_consecutive_sessions_in_alternating_folds() -> None:
     sessions = split_sessions([_recording(1000)], CONFIG)
-    # 20 s at 10 Hz are 200 rows.
+    # Ten warm-ups of 2 s, or the 20 s that locations take to follow: 200 rows at 10 Hz.
     assert [len(session.values) for session in sessions] == [200] * 5
     assert np.concatenate([session.values for session in sessions]).ravel().tolist() == list(
         range(1000)

@@ -1,0 +1,98 @@
+"""The relation between channels: each one from the others, now and shortly before.
+
+The skip predicts a row from the rows before it, so a fault that grows slowly carries the
+prediction with it. The relation looks at no channel's own past: an effort follows from the
+postures and velocities of all joints, and a growing friction or a weak motor shows as the lasting
+difference. It is one dual-path layer; its rows are [x(t), x(t−1), x(t−3), x(t−7)].
+
+C channels, P rows a patch, K inputs of the layer (4·C, padded to a multiple of the group).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from taolora_ros.config import Activation, Config
+from taolora_ros.model.base import Precision
+from taolora_ros.model.dual_path import DualPath, DualPathWeights
+from taolora_ros.model.tensors import TensorReader, Tensors
+from taolora_ros.samples import Float32s
+
+LAGS = (0, 1, 3, 7)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelationWeights:
+    """The layer; a channel's own rows have weight 0."""
+
+    linear: DualPathWeights
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return self.linear.outputs
+
+    def to_tensors(self) -> Tensors:
+        """The layer as named tensors."""
+        return self.linear.to_tensors()
+
+    @staticmethod
+    def from_tensors(tensors: Tensors, channels: int, config: Config) -> RelationWeights:
+        """The inverse of `to_tensors`.
+
+        Raises:
+            ArtifactError: a tensor is missing or not what it has to be.
+        """
+        group = config.quantization.group
+        return RelationWeights(
+            DualPathWeights.from_tensors(
+                TensorReader(tensors),
+                inputs=padded_inputs(channels, group),
+                outputs=channels,
+                group=group,
+            )
+        )
+
+
+def padded_inputs(channels: int, group: int) -> int:
+    """K: the lags of all channels, padded to a multiple of the group."""
+    return -(-len(LAGS) * channels // group) * group
+
+
+def relation_rows(rows: Float32s, group: int) -> Float32s:
+    """Inputs `[T − 7, K]` of the layer for the rows `[T, C]` from the eighth on."""
+    count, channels = rows.shape
+    first = LAGS[-1]
+    inputs = np.zeros((count - first, padded_inputs(channels, group)), np.float32)
+    for place, lag in enumerate(LAGS):
+        inputs[:, place * channels : (place + 1) * channels] = rows[first - lag : count - lag]
+    return inputs
+
+
+class Relation:
+    """The relation ready to run, one patch at a time."""
+
+    def __init__(
+        self, weights: RelationWeights, *, group: int, activation: Activation, precision: Precision
+    ) -> None:
+        self._layer = DualPath(weights.linear, activation=activation, precision=precision)
+        self._group = group
+        self._history: Float32s = np.zeros((LAGS[-1], weights.channels), np.float32)
+        self._is_empty = True
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._is_empty = True
+
+    def step(self, patch: Float32s, *, is_transient: bool) -> Float32s:
+        """What the channels depart from the relation, `[P, C]`, for a patch `[P, C]`."""
+        if self._is_empty:
+            self._history[:] = patch[0]
+            self._is_empty = False
+        rows = np.concatenate([self._history, patch])
+        self._history = rows[-LAGS[-1] :]
+        mask = np.full(len(patch), is_transient)
+        departure: Float32s = patch - self._layer(relation_rows(rows, self._group), mask)
+        return departure
