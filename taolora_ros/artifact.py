@@ -74,8 +74,6 @@ def save(model: DetectorModel, path: Path) -> None:
         **_prefixed('norm', vars(watch.norm)),
         **_prefixed('network', watch.network.to_tensors()),
         **_prefixed('relation', watch.relation.to_tensors()),
-        'scores.normal': model.scores.normal,
-        'scores.shrink': model.scores.shrink,
         'tails': _pack_tails((*model.scores.tails, model.scores.combined)),
     }
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
@@ -142,10 +140,7 @@ def _assemble(header: Header, tensors: Tensors) -> DetectorModel:
         'prior.shrink': (prior.shrink, (channels,)),
         'prior.active': (prior.active, (channels,)),
         'layout.peak_scale': (layout.peak_scale, (inputs - channels,)),
-        'norm.center': (norm.center, (statistics, inputs)),
-        'norm.spread': (norm.spread, (statistics, inputs)),
-        'scores.normal': (tensors['scores.normal'], (statistics,)),
-        'scores.shrink': (tensors['scores.shrink'], (statistics,)),
+        **{f'norm.{name}': (part, (statistics, inputs)) for name, part in vars(norm).items()},
         'tails': (tensors['tails'], (statistics + 1, BODY_POINTS + 3)),
     }
     for name, (tensor, shape) in shapes.items():
@@ -165,9 +160,7 @@ def _assemble(header: Header, tensors: Tensors) -> DetectorModel:
             limits=header.limits,
             norm=norm,
         ),
-        scores=ScoreCalibration(
-            tensors['scores.normal'], tensors['scores.shrink'], tuple(tails), combined
-        ),
+        scores=ScoreCalibration(tuple(tails), combined),
         alarms=header.alarms,
         trained_on=header.trained_on,
     )

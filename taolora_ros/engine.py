@@ -8,9 +8,9 @@ import numpy as np
 
 from taolora_ros.config import Config
 from taolora_ros.detection.events import EventTracker
-from taolora_ros.detection.scoring import Score, ScoreCalibration, Scorer
+from taolora_ros.detection.scoring import Score, ScoreCalibration, score
 from taolora_ros.detection.thresholds import AlarmRate
-from taolora_ros.detection.watch import Observation, Watch, WatchModel
+from taolora_ros.detection.watch import Watch, WatchModel
 from taolora_ros.preservation.buffer import OutlierBuffer
 from taolora_ros.samples import NS_PER_S, Event, Floats, Gap, Hop, Phase, Routing, Row
 
@@ -48,7 +48,6 @@ class Engine:
         self._patch = model.config.window.patch
         self._period_ns = NS_PER_S / model.config.ingest.sample_rate_hz
         self._watch = Watch(model.watch)
-        self._scorer = Scorer(model.scores)
         self._tracker = EventTracker(self._config.detection)
         self.buffer = OutlierBuffer(
             self._config.preservation, len(model.channels), model.config.period_s
@@ -90,7 +89,6 @@ class Engine:
         """Begin a new session: warm up and re-base again."""
         self._rows = []
         self._watch.restart()
-        self._scorer.reset()
 
     def _pass_gap(self, gap: Gap) -> Hop | None:
         """Restart the windows; re-base too if the gap is longer than a warm-up, or runs back."""
@@ -110,22 +108,20 @@ class Engine:
             np.stack([row.peaks for row in rows]),
             is_frozen=self._tracker.is_open,
         )
-        if isinstance(observed, list):
-            self._scorer.rebase(np.stack([seen.evidences.values for seen in observed]))
-        if not isinstance(observed, Observation):
+        if observed is None:
             return self._unscored(Phase.WARMING, None)
-        score = self._scorer.score(observed.evidences)
-        contributions = self.model.watch.layout.fold(score.shares)
+        scored = score(observed.evidences, self.model.scores)
+        contributions = self.model.watch.layout.fold(scored.shares)
         event = self._tracker.step(
             self._first_ns,
             self._last_ns,
-            score,
+            scored,
             self.threshold,
             contributions,
             is_transient=observed.routing.is_transient,
         )
         self.buffer.follow(event)
-        return self._hop(Phase.WATCHING, score, contributions, observed.routing, event)
+        return self._hop(Phase.WATCHING, scored, contributions, observed.routing, event)
 
     def _unscored(self, phase: Phase, event: Event | None) -> Hop:
         nothing = np.zeros(len(self.model.channels))
@@ -134,7 +130,7 @@ class Engine:
     def _hop(
         self,
         phase: Phase,
-        score: Score,
+        scored: Score,
         contributions: Floats,
         routing: Routing,
         event: Event | None,
@@ -143,9 +139,9 @@ class Engine:
             first_ns=self._first_ns,
             last_ns=self._last_ns,
             phase=phase,
-            score=score.value,
+            score=scored.value,
             threshold=self.threshold,
-            p_value=score.p_value,
+            p_value=scored.p_value,
             contributions=contributions,
             routing=routing,
             event=event,

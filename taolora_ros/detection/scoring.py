@@ -1,10 +1,10 @@
 """From evidence to one calibrated score.
 
-Each statistic is re-based to the session, turned into a p-value by its tail on held-out normal
-data, and the p-values are combined to S = sqrt(Σ (log p)²). That lies between Fisher's sum, in
-which one strong statistic drowns among quiet ones, and the smallest p-value, in which several
-middling ones count for nothing. The statistics depend on each other, so S is read off no table:
-its own tail on normal data gives the p-value of the hop, and the score is −log10 of it.
+Each statistic is turned into a p-value by its tail on held-out normal data, and the p-values are
+combined to S = sqrt(Σ (log p)²). That lies between Fisher's sum, in which one strong statistic
+drowns among quiet ones, and the smallest p-value, in which several middling ones count for
+nothing. The statistics depend on each other, so S is read off no table: its own tail on normal
+data gives the p-value of the hop, and the score is −log10 of it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from taolora_ros.samples import Floats
 class ScoreCalibration:
     """What turns evidence into a p-value. E statistics."""
 
-    normal: Floats  # [E] median of each statistic on normal data
-    shrink: Floats  # [E] share of a warm-up's departure that is believed, 0 to 1
-    tails: tuple[Tail, ...]  # E of them
+    tails: tuple[Tail, ...]  # one a statistic
     combined: Tail
 
 
@@ -37,44 +35,18 @@ class Score:
     shares: Floats  # [I] share of each input, sums to 1
 
 
-class Scorer:
-    """Scores hops about the session's own baseline."""
-
-    def __init__(self, calibration: ScoreCalibration) -> None:
-        self._calibration = calibration
-        self._offset: Floats = np.zeros(len(calibration.normal))
-
-    def rebase(self, warmup: Floats) -> None:
-        """Take the session's baseline from the evidence [n, E] of its warm-up."""
-        self._offset = offsets(warmup, self._calibration.normal, self._calibration.shrink)
-
-    def reset(self) -> None:
-        """Forget the session's baseline."""
-        self._offset = np.zeros_like(self._offset)
-
-    def score(self, evidences: Evidences) -> Score:
-        """Score one hop."""
-        surprises = surprise(evidences.values - self._offset, self._calibration.tails)
-        log_p = self._calibration.combined.log_survival(combine(surprises))
-        shares = surprises**2 @ evidences.shares
-        total = shares.sum()
-        even = np.full(len(shares), 1.0 / len(shares))
-        return Score(
-            value=-log_p / np.log(10.0),
-            p_value=float(np.exp(log_p)),
-            shares=shares / total if total > 0 else even,
-        )
-
-
-def offsets(warmup: Floats, normal: Floats, shrink: Floats) -> Floats:
-    """How far a session's statistics [E] lie from normal, by its warm-up [n, E].
-
-    Only the later half of the warm-up is used, when the windows have filled.
-    """
-    if not len(warmup):
-        return np.zeros_like(normal)
-    median: Floats = np.median(warmup[len(warmup) // 2 :], axis=0)
-    return shrink * (median - normal)
+def score(evidences: Evidences, calibration: ScoreCalibration) -> Score:
+    """Score one hop."""
+    surprises = surprise(evidences.values, calibration.tails)
+    log_p = calibration.combined.log_survival(combine(surprises))
+    shares = surprises**2 @ evidences.shares
+    total = shares.sum()
+    even = np.full(len(shares), 1.0 / len(shares))
+    return Score(
+        value=-log_p / np.log(10.0),
+        p_value=float(np.exp(log_p)),
+        shares=shares / total if total > 0 else even,
+    )
 
 
 def combine(surprises: Floats) -> float:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from taolora_ros.config import Config
-from taolora_ros.detection.evidence import SHORT_ROWS, EvidenceNorm, Evidences, EvidenceWindows
+from taolora_ros.detection.evidence import (
+    SHORT_ROWS,
+    EvidenceNorm,
+    Evidences,
+    EvidenceWindows,
+    gather,
+)
 from taolora_ros.model.base import Precision
 from taolora_ros.model.network import Network, NetworkWeights
 from taolora_ros.model.relation import Relation, RelationWeights
@@ -37,6 +43,7 @@ class Observation:
     """What one token showed."""
 
     routing: Routing
+    features: Floats  # [E, I]
     evidences: Evidences
 
 
@@ -54,12 +61,14 @@ class Watch:
             precision=Precision.INT4_ROUTED,
         )
         self._router = Router(config.router, model.limits, config.hop_s, model.network.inputs)
-        self._windows = EvidenceWindows(model.norm)
+        self._windows = EvidenceWindows(model.network.inputs)
         patch = config.window.patch
         rows = max(config.detection.warmup_s / config.period_s, self._settling_rows)
         self._warmup_hops = -(-round(rows) // patch)
         self._track = config.hop_s / config.detection.tracking_s
         self._location = model.prior.location
+        self._offset = np.zeros_like(model.norm.center)
+        self.warmup: Floats = np.empty((0, *model.norm.center.shape))  # features [m, E, I]
         self.restart()
 
     @property
@@ -88,7 +97,7 @@ class Watch:
 
     def step(
         self, values: Floats, peaks: Floats, *, is_frozen: bool = False
-    ) -> list[Observation] | Observation | None:
+    ) -> Observation | None:
         """Take one patch of rows.
 
         Args:
@@ -97,14 +106,13 @@ class Watch:
             is_frozen: whether an event is on, so that baselines and location must not follow.
 
         Returns:
-            None while warming up; all observations of the warm-up when that is done; else the
-            token's observation.
+            What the token showed; None while warming up, and while windows fill after a gap.
         """
         if self._warmup is not None:
             self._warmup.append((values, peaks))
-            if len(self._warmup) < self._warmup_hops:
-                return None
-            return self._finish_warmup(self._warmup)
+            if len(self._warmup) == self._warmup_hops:
+                self._finish_warmup(self._warmup)
+            return None
         observation = self._observe(values, peaks, is_frozen=is_frozen)
         if self._settling_hops:
             self._settling_hops -= 1
@@ -113,12 +121,16 @@ class Watch:
             self._follow(values)
         return observation
 
-    def _finish_warmup(self, warmup: list[tuple[Floats, Floats]]) -> list[Observation]:
+    def _finish_warmup(self, warmup: list[tuple[Floats, Floats]]) -> None:
+        """Re-base on the warm-up, and run it again for the features that are usual now."""
         self._location = self._model.prior.rebased(
             np.concatenate([values for values, _ in warmup])
         )
+        self._offset = np.zeros_like(self._offset)
+        seen = [self._observe(values, peaks, is_frozen=False) for values, peaks in warmup]
+        self.warmup = np.stack([token.features for token in seen])
+        self._offset = self._model.norm.offset(self.warmup)
         self._warmup = None
-        return [self._observe(values, peaks, is_frozen=False) for values, peaks in warmup]
 
     def _observe(self, values: Floats, peaks: Floats, *, is_frozen: bool) -> Observation:
         model = self._model
@@ -129,9 +141,8 @@ class Watch:
         departure = self._relation.step(
             patch[:, : model.relation.channels], is_transient=routing.is_transient
         )
-        return Observation(
-            routing, self._windows.step(rows, rows - prediction, departure.astype(float))
-        )
+        features = self._windows.step(rows, rows - prediction, departure.astype(float))
+        return Observation(routing, features, gather(features, model.norm, self._offset))
 
     def _follow(self, values: Floats) -> None:
         departure = (values.mean(axis=0) - self._location) / self._model.prior.scale

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.detection.evidence import Evidences
-from taolora_ros.detection.scoring import ScoreCalibration, combine, offsets, surprise
+from taolora_ros.detection.evidence import SessionFeatures
+from taolora_ros.detection.scoring import ScoreCalibration, combine, surprise
 from taolora_ros.detection.tails import fit_tail
 from taolora_ros.detection.thresholds import AlarmRate, fit_alarm_rate
 from taolora_ros.detection.watch import Observation, Watch, WatchModel
 from taolora_ros.samples import Floats, Routing
-from taolora_ros.signals.session import MIN_BETWEEN, shrinkage
 from taolora_ros.training.sessions import Session
 
 MIN_SCALE = 0.2  # of a statistic's tail; statistics are in normal spreads or in e-folds
@@ -22,31 +21,27 @@ COMBINED_MIN_SHAPE = 0.1  # the single tails are heavy already
 
 @dataclass(frozen=True, eq=False)
 class WatchedSession:
-    """What a held-out normal session showed. E statistics."""
+    """What a held-out normal session showed."""
 
-    warmup: Floats  # [m, E]
-    evidence: Floats  # [n, E] after the warm-up
-    seen: tuple[Evidences, ...]  # the same n hops with their features
-    routings: tuple[Routing, ...]  # of the n hops
+    features: SessionFeatures
+    evidence: Floats  # [n, E] statistics of the n hops after the warm-up
+    routings: tuple[Routing, ...]  # of the same hops
 
 
 def watch_session(model: WatchModel, session: Session) -> WatchedSession:
     """Run a session through a watch, from its warm-up on."""
     watch = Watch(model)
     patch = model.config.window.patch
-    warmup: list[Observation] = []
     seen: list[Observation] = []
     for start in range(0, len(session.values) - patch + 1, patch):
         rows = slice(start, start + patch)
         observed = watch.step(session.values[rows], session.peaks[rows])
-        if isinstance(observed, list):
-            warmup = observed
-        elif observed is not None:
+        if observed is not None:
             seen.append(observed)
+    features = np.stack([token.features for token in seen])
     return WatchedSession(
-        warmup=np.stack([token.evidences.values for token in warmup]),
+        features=SessionFeatures(watch.warmup, features),
         evidence=np.stack([token.evidences.values for token in seen]),
-        seen=tuple(token.evidences for token in seen),
         routings=tuple(token.routing for token in seen),
     )
 
@@ -64,21 +59,14 @@ def fit_scores(
     Raises:
         CalibrationError: there are too few hops for a tail.
     """
-    medians = [np.median(session.evidence, axis=0) for session in sessions]
-    normal = np.median(np.stack(medians), axis=0)
-    everything = np.ones_like(normal)
-    starts = np.stack([offsets(session.warmup, normal, everything) for session in sessions])
-    within = np.mean((starts + normal - np.stack(medians)) ** 2, axis=0)
-    spread = np.mean([session.evidence.var(axis=0) for session in sessions], axis=0)
-    shrink = shrinkage(medians, within, MIN_BETWEEN**2 * spread)
-
-    rebased = [session.evidence - offsets(session.warmup, normal, shrink) for session in sessions]
-    pooled = np.concatenate(rebased)
+    pooled = np.concatenate([session.evidence for session in sessions])
     tails = tuple(fit_tail(column, min_scale=MIN_SCALE) for column in pooled.T)
-    sums = [np.array([combine(surprise(row, tails)) for row in rows]) for rows in rebased]
+    sums = [
+        np.array([combine(surprise(row, tails)) for row in session.evidence])
+        for session in sessions
+    ]
     combined = fit_tail(np.concatenate(sums), min_shape=COMBINED_MIN_SHAPE)
     scores = [
         np.array([-combined.log_survival(value) / np.log(10.0) for value in row]) for row in sums
     ]
-    calibration = ScoreCalibration(normal, shrink, tails, combined)
-    return calibration, fit_alarm_rate(scores, hop_s, merge_s)
+    return ScoreCalibration(tails, combined), fit_alarm_rate(scores, hop_s, merge_s)

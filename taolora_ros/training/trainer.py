@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from taolora_ros.config import Config
-from taolora_ros.detection.evidence import fit_norm, least_changes, open_norm, pool_features
+from taolora_ros.detection.evidence import fit_norm, least_changes, open_norm
 from taolora_ros.detection.watch import WatchModel
 from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import CalibrationError
@@ -73,8 +73,7 @@ def train(
     opened = _watch_all(sessions, held_out, progress, 'routing')
     signs = [session.routings for session in opened]
     limits = fit_limits(signs, config.router, config.hop_s)
-    features = pool_features([session.seen for session in opened])
-    norm = fit_norm(features, least_changes(inputs))
+    norm = fit_norm([session.features for session in opened], least_changes(inputs))
     held_out = [dataclasses.replace(fold, limits=limits, norm=norm) for fold in held_out]
     watched = _watch_all(sessions, held_out, progress, 'calibration')
     scores, alarms = fit_scores(watched, config.hop_s, config.detection.merge_s)
