@@ -20,6 +20,7 @@ from types import FrameType
 
 from demo_graph import Listener, Processes, Report, private_domain
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from taolora_ros import artifact
@@ -66,7 +67,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument('--sessions', type=int, default=3, help='normal recordings')
     parser.add_argument('--normal-s', type=float, default=100.0, help='length of each, in s')
     parser.add_argument('--faults-s', type=float, default=180.0, help='length of the fault bag')
-    parser.add_argument('--rate', type=float, default=2.0, help='replay speed')
+    parser.add_argument(
+        '--strength', type=float, default=0.5, help='weakest fault, 0 to 1 (strongest)'
+    )
+    parser.add_argument('--rate', type=float, default=3.0, help='replay speed')
     parser.add_argument('--seed', type=int, default=7)
     return parser.parse_args()
 
@@ -83,8 +87,9 @@ def _run(options: argparse.Namespace) -> int:
     console.rule('[bold]1  A robot arm at work, simulated into rosbag2 bags', align='left')
     normal = [folder / f'normal_{number}' for number in range(options.sessions)]
     for number, bag in enumerate(normal):
-        _simulate(bag, options.normal_s, options.seed + 1 + number, with_faults=False)
-    _simulate(faults, options.faults_s, options.seed, with_faults=True)
+        seed = options.seed + 1 + number
+        _simulate(bag, options.normal_s, seed, '--faults', 'none')
+    _simulate(faults, options.faults_s, options.seed, '--strength', options.strength, 1.0)
 
     console.rule('[bold]2  Learning what normal looks like', align='left')
     config = ROOT / 'config' / 'arm.yaml'
@@ -119,6 +124,7 @@ def _run(options: argparse.Namespace) -> int:
         facts={
             'model': str(model_path),
             'normal recordings': f'{options.sessions} of {options.normal_s:g} s',
+            'strength of the faults': f'{options.strength:g} to 1',
             'replay': f'{options.rate:g} times real time, over DDS',
             'false alarms an hour asked for': f'{model.config.detection.false_alarms_per_hour:g}',
             'tolerance': f'{TOLERANCE_S:g} s',
@@ -132,16 +138,14 @@ def _run(options: argparse.Namespace) -> int:
     return 1
 
 
-def _simulate(bag: Path, duration_s: float, seed: int, *, with_faults: bool) -> None:
-    faults = 'all' if with_faults else 'none'
-    wanted = ('--duration', f'{duration_s:g}', '--faults', faults, '--seed', seed)
-    _taolora('simulate', bag, *wanted, '--force')
+def _simulate(bag: Path, duration_s: float, seed: int, *more: object) -> None:
+    _taolora('simulate', bag, '--duration', f'{duration_s:g}', '--seed', seed, '--force', *more)
 
 
 def _taolora(verb: str, *arguments: object) -> None:
     """Run a verb of the command line as its users do; its bars and errors show as they are."""
     words = [str(argument) for argument in arguments]
-    console.print(f'[dim]$ taolora {verb} {" ".join(map(_relative, words))}')
+    console.print(f'[dim]$ taolora {verb} {escape(" ".join(map(_relative, words)))}')
     command = [sys.executable, '-m', 'taolora_ros', verb, *words]
     if status := subprocess.run(command, check=False).returncode:
         raise TaoloraError(f'taolora {verb} ended with status {status}')
@@ -197,7 +201,7 @@ def _line(
     raised_s = (detection.raised_ns - zero_ns) / NS_PER_S
     head = (
         f'{raised_s:8.2f} s  event {detection.id:<3} score {detection.peak_score:4.1f}  '
-        f'{channels[int(detection.contributions.argmax())]:<42}'
+        f'{escape(channels[int(detection.contributions.argmax())].ljust(36))}'
     )
     found = match_events(truths, [detection], tolerance_s=TOLERANCE_S)
     hit = next((match for match in found.matches if match.is_found), None)
@@ -236,7 +240,7 @@ def _print_verdict(result: RunResult, model: DetectorModel) -> None:
 def _seen_in(match: Match, channels: tuple[str, ...]) -> str:
     if match.detection is None:
         return ''
-    return channels[int(match.detection.contributions.argmax())]
+    return escape(channels[int(match.detection.contributions.argmax())])
 
 
 def _print_agreement(live: tuple[Detection, ...], offline: tuple[Detection, ...]) -> None:

@@ -105,7 +105,7 @@ def command(
             title=f'Evaluation of {model.name}',
             facts={name.replace('_', ' '): text for name, text in facts.items()},
         )
-        console.print(f'report: {report_path}')
+        console.print(f'report: {report_path}', highlight=False, markup=False)
 
 
 def evaluate_bag(

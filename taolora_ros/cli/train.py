@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -77,6 +78,8 @@ def command(bags: tuple[Path, ...], config_path: Path, output: Path) -> None:
 
         def advance(stage: str, share: float) -> None:
             if stage not in stages:
+                for earlier in stages.values():  # one that stopped early is done too
+                    progress.update(earlier, completed=1.0)
                 stages[stage] = progress.add_task(stage, total=1.0)
             progress.update(stages[stage], completed=share)
 
@@ -87,7 +90,9 @@ def command(bags: tuple[Path, ...], config_path: Path, output: Path) -> None:
     if not _is_supported(model):
         warnings.append(_support(model))
     for warning in warnings:
-        Console(stderr=True).print(f'warning: {warning}', style='yellow', highlight=False)
+        Console(stderr=True).print(
+            f'warning: {warning}', style='yellow', highlight=False, markup=False
+        )
 
 
 def _labeled_share(bag: Path, recording: Recording, config: Config) -> float:
@@ -120,13 +125,13 @@ def summary(
         if not is_active
     ]
     network = model.watch.network
-    table = Table(show_header=False, title=str(output))
+    table = Table(show_header=False, title=escape(str(output)))
     table.add_column(no_wrap=True)
     table.add_column(overflow='fold')
     table.add_row('recordings', str(len(recordings)))
     table.add_row('rows', f'{rows:,} at {config.ingest.sample_rate_hz:g} Hz')
     table.add_row('channels', str(len(model.channels)))
-    table.add_row('constant, not watched', ', '.join(constant) or 'none')
+    table.add_row('constant, not watched', escape(', '.join(constant)) or 'none')
     threshold = model.alarms.threshold(config.detection.false_alarms_per_hour)
     table.add_row(
         'threshold',

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from taolora_ros.evaluation.phrases import count, percent, ratio, seconds
@@ -25,17 +26,20 @@ def print_results(console: Console, results: Sequence[RunResult], channels: Sequ
         console.print(kinds_table(kinds))
     for result in results:
         if result.truths is None:
-            console.print(_detections_table(result, channels))
+            _print_unlabeled(console, result, channels)
         if not result.trace.is_watching.any():
             console.print(
                 f'{result.name}: {seconds(result.duration_s)} of rows, over before the warm-up '
                 'was: nothing was scored',
                 style='yellow',
                 highlight=False,
+                markup=False,
             )
         if skipped := {name: n for name, n in result.counts.items() if n and name in LOSSES}:
             listed = ', '.join(f'{n:,} {name}' for name, n in skipped.items())
-            console.print(f'{result.name}: {listed}', style='yellow', highlight=False)
+            console.print(
+                f'{result.name}: {listed}', style='yellow', highlight=False, markup=False
+            )
 
 
 def kinds_table(kinds: Sequence[KindResult]) -> Table:
@@ -67,7 +71,7 @@ def _runs_table(results: Sequence[RunResult]) -> Table:
     )
     for result in results:
         table.add_row(
-            result.name,
+            escape(result.name),
             f'{count(result.events_found)} of {count(result.events)}',
             ratio(result.false_alarms_per_hour, digits=1),
             percent(result.normal_in_alarm),
@@ -90,18 +94,24 @@ def _runs_table(results: Sequence[RunResult]) -> Table:
     return table
 
 
-def _detections_table(result: RunResult, channels: Sequence[str]) -> Table:
-    table = _table('onset', 'peak', 'end', 'severity', 'peak -log10 p', 'channel')
-    table.title = (
-        f'{result.name}: no labels; {len(result.trace.detections)} events in '
-        f'{seconds(result.duration_s)}, {percent(result.fp16_share)} of tokens on the FP16 path'
+def _print_unlabeled(console: Console, result: RunResult, channels: Sequence[str]) -> None:
+    detections = result.trace.detections
+    noun = 'event' if len(detections) == 1 else 'events'
+    console.print(
+        f'{result.name}: no labels; {len(detections)} {noun} in {seconds(result.duration_s)}, '
+        f'{percent(result.fp16_share)} of tokens on the FP16 path',
+        highlight=False,
+        markup=False,
     )
-    for hit in result.trace.detections:
+    if not detections:
+        return
+    table = _table('onset', 'peak', 'end', 'severity', 'peak -log10 p', 'channel')
+    for hit in detections:
         instants = (hit.onset_ns, hit.peak_ns, hit.end_ns)
         table.add_row(
             *(f'{(instant - result.zero_ns) / NS_PER_S:.2f} s' for instant in instants),
             str(hit.severity),
             f'{hit.peak_score:.1f}',
-            channels[int(hit.contributions.argmax())],
+            escape(channels[int(hit.contributions.argmax())]),
         )
-    return table
+    console.print(table)
