@@ -6,13 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.config import Config
+from taolora_ros.config import Config, flat
 from taolora_ros.detection.events import EventTracker
 from taolora_ros.detection.scoring import Score, ScoreCalibration, score
 from taolora_ros.detection.thresholds import AlarmRate
 from taolora_ros.detection.watch import Watch, WatchModel
+from taolora_ros.errors import ArtifactError
 from taolora_ros.preservation.buffer import OutlierBuffer
 from taolora_ros.samples import NS_PER_S, Event, Floats, Gap, Hop, Phase, Routing, Row
+
+# Settings that are part of what was learned, by the beginning of their dotted name.
+TRAINED = (
+    'window.',
+    'model.',
+    'quantization.',
+    'router.',
+    'ingest.sample_rate_hz',
+    'ingest.fill',
+    'detection.warmup_s',
+    'detection.tracking_s',
+)
 
 _STEADY = Routing(is_transient=False, variance_ratio=1.0, energy_z=0.0, clip_share=0.0)
 
@@ -42,9 +55,13 @@ class Engine:
         Args:
             model: the trained detector.
             config: settings for detection and preservation; the model's own by default.
+
+        Raises:
+            ArtifactError: `config` asks for something that the model was not trained for.
         """
         self.model = model
         self._config = config or model.config
+        require_trained(model.config, self._config)
         self._patch = model.config.window.patch
         self._period_ns = NS_PER_S / model.config.ingest.sample_rate_hz
         self._watch = Watch(model.watch)
@@ -60,7 +77,12 @@ class Engine:
         self.threshold = self.model.alarms.threshold(self._config.detection.false_alarms_per_hour)
 
     def retune(self, config: Config) -> None:
-        """Take new detection settings between two hops; the session goes on."""
+        """Take new detection settings between two hops; the session goes on.
+
+        Raises:
+            ArtifactError: they ask for something that the model was not trained for.
+        """
+        require_trained(self.model.config, config)
         self._config = config
         self._tracker.retune(config.detection)
         self._set_threshold()
@@ -86,7 +108,12 @@ class Engine:
         return self._unscored(Phase.WATCHING, event) if event else None
 
     def reset(self) -> None:
-        """Begin a new session: warm up and re-base again."""
+        """Begin a new session: warm up and re-base again.
+
+        An open event is dropped; `finish` first to hear of its end.
+        """
+        self._tracker.finish()
+        self.buffer.clear()
         self._rows = []
         self._watch.restart()
 
@@ -146,3 +173,24 @@ class Engine:
             routing=routing,
             event=event,
         )
+
+
+def require_trained(trained: Config, wanted: Config) -> None:
+    """Refuse settings that only another training can bring about.
+
+    Raises:
+        ArtifactError: names the first that differs, with both values.
+    """
+    if odd := sorted({*trained.channels} ^ {*wanted.channels}):
+        lack = 'does not watch' if odd[0] in wanted.channels else 'watches'
+        raise ArtifactError(
+            f'channels: the settings are for others than the artifact, which {lack} {odd[0]}; '
+            'leave channels out, or train again'
+        )
+    ours, theirs = flat(trained), flat(wanted)
+    for name in ours:
+        if name.startswith(TRAINED) and ours[name] != theirs[name]:
+            raise ArtifactError(
+                f'{name}: {theirs[name]!r} is asked for, but the artifact was trained with '
+                f'{ours[name]!r}; leave the setting out, or train again'
+            )

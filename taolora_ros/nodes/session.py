@@ -5,27 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from taolora_ros.config import Config, flat
+from taolora_ros.config import Config
 from taolora_ros.engine import DetectorModel
-from taolora_ros.errors import ArtifactError
 from taolora_ros.ingest.intake import ChannelStatus, IntakeCounts
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.monitoring import Latency, LatencyHistogram
 from taolora_ros.pipeline import Pipeline
 from taolora_ros.routing.router import RouterLimits
 from taolora_ros.samples import Event, EventState, Hop, Phase, RawMessage, Routing
-
-# Settings that are part of what was learned, by the beginning of their dotted name.
-TRAINED = (
-    'window.',
-    'model.',
-    'quantization.',
-    'router.',
-    'ingest.sample_rate_hz',
-    'ingest.fill',
-    'detection.warmup_s',
-    'detection.tracking_s',
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +37,6 @@ class Status:
     def stale(self) -> tuple[str, ...]:
         """Channels that have been silent longer than `stale_s`."""
         return tuple(status.channel for status in self.channels if status.is_stale)
-
-
-def require_trained(trained: Config, wanted: Config) -> None:
-    """Refuse settings that only another training can bring about.
-
-    Raises:
-        ArtifactError: names the first that differs, with both values.
-    """
-    if odd := sorted({*trained.channels} ^ {*wanted.channels}):
-        lack = 'does not watch' if odd[0] in wanted.channels else 'watches'
-        raise ArtifactError(
-            f'channels: the settings are for others than the artifact, which {lack} {odd[0]}; '
-            'leave channels out, or train again'
-        )
-    ours, theirs = flat(trained), flat(wanted)
-    for name in ours:
-        if name.startswith(TRAINED) and ours[name] != theirs[name]:
-            raise ArtifactError(
-                f'{name}: {theirs[name]!r} is asked for, but the artifact was trained with '
-                f'{ours[name]!r}; leave the setting out, or train again'
-            )
 
 
 def is_open(event: Event | None) -> bool:
@@ -100,7 +66,6 @@ class Session:
         Raises:
             ArtifactError: `config` asks for something that the model was not trained for.
         """
-        require_trained(model.config, config)
         self.model = model
         self.config = config
         self._pipeline = Pipeline(model, registry, config)
@@ -149,7 +114,6 @@ class Session:
         Raises:
             ArtifactError: they ask for something that the model was not trained for.
         """
-        require_trained(self.model.config, config)
         self._pipeline.engine.retune(config)
         self.config = config
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ DETECTOR = 'taolora_ros.nodes.detector'
 REPLAY = 'taolora_ros.nodes.replay'
 NODE = '/taolora_detector'
 WAIT_S = 40.0
+ASK_AGAIN_S = 10.0
 
 Spin = Callable[[Callable[[], bool]], None]
 Launch = Callable[..., subprocess.Popen[str]]
@@ -35,10 +37,20 @@ def call(probe: Node, executor: SingleThreadedExecutor, spin_until: Spin) -> Cal
     def request(kind: type, name: str, question: object) -> object:
         client = probe.create_client(kind, name)
         spin_until(client.service_is_ready)
-        future = client.call_async(question)
-        spin_until(future.done)
+        # A server that has just come up may answer before its writer knows this reader: ask again.
+        answers = [client.call_async(question)]
+        asked = time.monotonic()
+
+        def is_answered() -> bool:
+            nonlocal asked
+            if time.monotonic() - asked > ASK_AGAIN_S:
+                answers.append(client.call_async(question))
+                asked = time.monotonic()
+            return any(future.done() for future in answers)
+
+        spin_until(is_answered)
         probe.destroy_client(client)
-        return future.result()
+        return next(future.result() for future in answers if future.done())
 
     return request
 

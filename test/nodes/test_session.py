@@ -9,9 +9,9 @@ import pytest
 
 from taolora_ros.bags import bag_types, read_messages
 from taolora_ros.config import Config, overlay
-from taolora_ros.engine import DetectorModel
+from taolora_ros.engine import DetectorModel, require_trained
 from taolora_ros.errors import ArtifactError
-from taolora_ros.nodes.session import Session, require_trained
+from taolora_ros.nodes.session import Session
 from taolora_ros.samples import EventState, Phase, RawMessage
 
 
