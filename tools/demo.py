@@ -216,7 +216,8 @@ def _print_verdict(result: RunResult, model: DetectorModel) -> None:
     assert result.matching is not None
     table = Table()
     for column in ('fault', 'onset', 'verdict', 'delay', 'seen most in'):
-        table.add_column(column, justify='right' if column in ('onset', 'delay') else 'left')
+        justify = 'right' if column in ('onset', 'delay') else 'left'
+        table.add_column(column, justify=justify, overflow='fold')
     for match in result.matching.matches:
         onset_s = (match.truth.onset_ns - result.zero_ns) / NS_PER_S
         table.add_row(

@@ -143,8 +143,7 @@ def summary(
         f'{model.alarms.hours * 60:.1f} min, '
         + ('enough' if _is_supported(model) else 'too short: the threshold is extrapolated'),
     )
-    kept = network.correction is not None
-    table.add_row('nonlinear correction', 'kept' if kept else 'left out: adds nothing here')
+    table.add_row('nonlinear correction', _correction(model))
     packed, numbers = network.packed_bytes, network.numbers
     table.add_row(
         'network',
@@ -153,6 +152,13 @@ def summary(
     )
     table.add_row('trained in', f'{elapsed_s:.1f} s')
     return table
+
+
+def _correction(model: DetectorModel) -> str:
+    if model.watch.network.correction is not None:
+        return 'kept'
+    is_off = model.config.model.blocks == 0 or model.config.training.epochs == 0
+    return 'not asked for (model.blocks, training.epochs)' if is_off else 'left out: no gain'
 
 
 def _is_supported(model: DetectorModel) -> bool:

@@ -23,7 +23,7 @@ def test_trained_artifact_holds_channels_and_recordings(rotor_artifact: Path) ->
 def test_summary_tells_what_was_learned(trained: Any) -> None:
     assert 'recordings │ 2' in trained.out
     assert 'constant, not watched │ /still:temperature' in trained.out
-    assert 'nonlinear correction │ left out' in trained.out
+    assert 'nonlinear correction │ not asked for' in trained.out
     assert 'for 60 false alarms an hour' in trained.out
     assert 'FP32' in trained.out
     assert 'reading bags' in trained.err
