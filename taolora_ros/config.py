@@ -19,6 +19,8 @@ from taolora_ros.errors import ConfigError, nearest
 
 T = TypeVar('T')
 
+MAX_PATCH = 32  # rows; the shortest window of evidence holds as many
+
 
 def setting(
     default: Any,
@@ -112,7 +114,7 @@ class IngestConfig(_Validated):
 class WindowConfig(_Validated):
     """What the model sees at a time."""
 
-    patch: int = setting(4, 'grid rows in a token; one token enters a hop', low=1, high=64)
+    patch: int = setting(4, 'grid rows in a token; one token enters a hop', low=1, high=MAX_PATCH)
     length: int = setting(256, 'grid rows that the window holds', low=16, high=1_000_000)
 
     def __post_init__(self) -> None:

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from taolora_ros.ingest.windows import RingWindow
 from taolora_ros.samples import Float32s, Floats, Ints
-from taolora_ros.signals.ring import RowRing
 from taolora_ros.signals.session import MIN_BETWEEN, shrinkage
 
 
@@ -132,9 +132,9 @@ class EvidenceWindows:
 
     def __init__(self, inputs: int) -> None:
         self._inputs = inputs
-        self._rows = RowRing(SHORT_ROWS + 1, inputs)
-        self._powers = RowRing(SHORT_ROWS, inputs)
-        self._departures = RowRing(LONG_ROWS, inputs)
+        self._rows = RingWindow(SHORT_ROWS + 1, inputs)
+        self._powers = RingWindow(SHORT_ROWS, inputs)
+        self._departures = RingWindow(LONG_ROWS, inputs)
 
     def step(self, patch: Floats, residual: Floats, departure: Floats) -> Floats:
         """Features [E, I] after a token.
@@ -144,17 +144,17 @@ class EvidenceWindows:
             residual: what the network's prediction left of them [P, I].
             departure: what the relation left of the channels [P, C].
         """
-        self._rows.push(patch)
-        self._powers.push(residual**2)
+        self._rows.extend(patch)
+        self._powers.extend(residual**2)
         missing = self._inputs - departure.shape[1]
-        self._departures.push(np.pad(departure, ((0, 0), (0, missing))))
+        self._departures.extend(np.pad(departure, ((0, 0), (0, missing))))
         return np.stack(
             [
-                np.log(self._powers.newest(len(patch)).mean(axis=0) + TINY),
-                np.log(self._powers.newest(SHORT_ROWS).mean(axis=0) + TINY),
-                np.log(self._rows.newest(LEVEL_ROWS).mean(axis=0) ** 2 + TINY),
-                np.log(self._departures.newest(LONG_ROWS).var(axis=0) + TINY),
-                stillness(self._rows.newest(SHORT_ROWS + 1)),
+                np.log(self._powers.view(len(patch)).mean(axis=0) + TINY),
+                np.log(self._powers.view(SHORT_ROWS).mean(axis=0) + TINY),
+                np.log(self._rows.view(LEVEL_ROWS).mean(axis=0) ** 2 + TINY),
+                np.log(self._departures.view(LONG_ROWS).var(axis=0) + TINY),
+                stillness(self._rows.view(SHORT_ROWS + 1)),
             ]
         )
 

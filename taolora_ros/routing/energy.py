@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from taolora_ros.config import MAX_PATCH
+from taolora_ros.ingest.windows import RingWindow
 from taolora_ros.samples import Floats
 from taolora_ros.signals.baseline import LogBaseline
-from taolora_ros.signals.ring import RowRing
 
 FLOOR = 1e-4  # power, in normal variances, below which a channel counts as still
 
@@ -15,13 +16,13 @@ class HighFrequencyEnergy:
     """Largest robust z-score, over the inputs, of log second-difference energy."""
 
     def __init__(self, inputs: int, memory_hops: float) -> None:
-        self._ring = RowRing(64, inputs)
+        self._ring = RingWindow(MAX_PATCH + 2, inputs)
         self._baseline = LogBaseline(inputs, memory_hops)
 
     def step(self, patch: Floats, *, is_frozen: bool = False) -> float:
         """The z-score after a token [P, I], against the energy before it."""
-        self._ring.push(patch)
-        rows = self._ring.newest(len(patch) + 2)
+        self._ring.extend(patch)
+        rows = self._ring.view(len(patch) + 2)
         if len(rows) < 3:
             return 0.0
         logs = np.log(np.mean(np.diff(rows, n=2, axis=0) ** 2, axis=0) + FLOOR)
