@@ -45,7 +45,7 @@ def settings() -> list[tuple[str, dataclasses.Field[Any]]]:
         ({'window': 8}, 'window: expected settings by name, got 8'),
         ({'window': {'patch': 4.5}}, 'window.patch: expected int, got 4.5'),
         ({'window': {'patch': True}}, 'window.patch: expected int, got True'),
-        ({'window': {'patch': 0}}, 'window.patch: 0 is out of range; valid: 1 to 64'),
+        ({'window': {'patch': 0}}, 'window.patch: 0 is out of range; valid: 1 to 32'),
         ({'window': {'length': 258}}, 'window.length: 258 is not a multiple of patch 4'),
         ({'ingest': {'lateness_s': '1'}}, "ingest.lateness_s: expected float, got '1'"),
         (
