@@ -47,6 +47,17 @@ class Observation:
     evidences: Evidences
 
 
+def settling_rows(config: Config) -> int:
+    """Rows that fill the windows without which a score means nothing."""
+    return config.model.order + SHORT_ROWS
+
+
+def warmup_rows(config: Config) -> int:
+    """Rows that a session re-bases on: `warmup_s`, but whole tokens and filled windows."""
+    rows = max(round(config.detection.warmup_s / config.period_s), settling_rows(config))
+    return -(-rows // config.window.patch) * config.window.patch
+
+
 class Watch:
     """Streams patches of grid rows; the same for training, evaluation and live operation."""
 
@@ -62,18 +73,13 @@ class Watch:
         )
         self._router = Router(config.router, model.limits, config.hop_s, model.network.inputs)
         self._windows = EvidenceWindows(model.network.inputs)
-        patch = config.window.patch
-        rows = max(config.detection.warmup_s / config.period_s, self._settling_rows)
-        self._warmup_hops = -(-round(rows) // patch)
+        self._warmup_hops = warmup_rows(config) // config.window.patch
+        self._settle_hops = -(-settling_rows(config) // config.window.patch)
         self._track = config.hop_s / config.detection.tracking_s
         self._location = model.prior.location
         self._offset = np.zeros_like(model.norm.center)
         self.warmup: Floats = np.empty((0, *model.norm.center.shape))  # features [m, E, I]
         self.restart()
-
-    @property
-    def _settling_rows(self) -> int:
-        return self._model.config.model.order + SHORT_ROWS
 
     def restart(self) -> None:
         """Begin a new session: warm up and re-base again."""
@@ -87,7 +93,7 @@ class Watch:
             self.restart()
             return
         self._clear()
-        self._settling_hops = -(-self._settling_rows // self._model.config.window.patch)
+        self._settling_hops = self._settle_hops
 
     def _clear(self) -> None:
         self._network.reset()

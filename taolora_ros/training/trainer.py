@@ -9,7 +9,7 @@ import numpy as np
 
 from taolora_ros.config import Config
 from taolora_ros.detection.evidence import fit_norm, least_changes, open_norm
-from taolora_ros.detection.watch import WatchModel
+from taolora_ros.detection.watch import WatchModel, warmup_rows
 from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import CalibrationError
 from taolora_ros.model.relation import RelationWeights
@@ -86,12 +86,8 @@ def train(
     )
 
 
-def _warmup_rows(config: Config) -> int:
-    return max(1, round(config.detection.warmup_s * config.ingest.sample_rate_hz))
-
-
 def _fit_front(sessions: Sequence[Session], config: Config) -> tuple[SessionPrior, InputLayout]:
-    prior = fit_session_prior([session.values for session in sessions], _warmup_rows(config))
+    prior = fit_session_prior([session.values for session in sessions], warmup_rows(config))
     peaks = np.concatenate([session.peaks for session in sessions])
     return prior, fit_input_layout(peaks, prior.active)
 
@@ -99,7 +95,7 @@ def _fit_front(sessions: Sequence[Session], config: Config) -> tuple[SessionPrio
 def _inputs(
     session: Session, prior: SessionPrior, layout: InputLayout, config: Config
 ) -> Float32s:
-    location = prior.rebased(session.values[: _warmup_rows(config)])
+    location = prior.rebased(session.values[: warmup_rows(config)])
     return layout.inputs(prior, location, session.values, session.peaks).astype(np.float32)
 
 
@@ -110,18 +106,16 @@ def _held_out_models(
 ) -> list[WatchModel]:
     """A model for each fold, fitted to the sessions of the other folds."""
     has_correction = model.network.correction is not None
-    if has_correction:  # its training takes long: fewer, larger folds
-        sessions = [
-            dataclasses.replace(session, fold=session.fold % FOLDS_WITH_CORRECTION)
-            for session in sessions
-        ]
-    folds = sorted({session.fold for session in sessions})
-    models: dict[int, WatchModel] = {}
-    for done, fold in enumerate(folds):
-        progress('held-out folds', done / len(folds))
-        others = [session for session in sessions if session.fold != fold]
+    held_out = sorted({session.fold for session in sessions})
+    # A correction takes long to train: fewer, larger folds.
+    count = min(FOLDS_WITH_CORRECTION, len(held_out)) if has_correction else len(held_out)
+    fold_of = {fold: place % count for place, fold in enumerate(held_out)}
+    models: list[WatchModel] = []
+    for fold in range(count):
+        progress('held-out folds', fold / count)
+        others = [session for session in sessions if fold_of[session.fold] != fold]
         prior = fit_session_prior(
-            [session.values for session in others], _warmup_rows(model.config)
+            [session.values for session in others], warmup_rows(model.config)
         )
         rows = [_inputs(session, prior, model.layout, model.config) for session in others]
         network = fit_network(
@@ -131,9 +125,9 @@ def _held_out_models(
             with_correction=has_correction,
         )
         relation = _fit_relation(rows, prior, model.config)
-        models[fold] = dataclasses.replace(model, prior=prior, network=network, relation=relation)
+        models.append(dataclasses.replace(model, prior=prior, network=network, relation=relation))
     progress('held-out folds', 1.0)
-    return [models[session.fold] for session in sessions]
+    return [models[fold_of[session.fold]] for session in sessions]
 
 
 def _fit_relation(
