@@ -124,7 +124,6 @@ def summary(
         for name, is_active in zip(model.channels, model.watch.prior.active, strict=True)
         if not is_active
     ]
-    network = model.watch.network
     table = Table(show_header=False, title=escape(str(output)))
     table.add_column(no_wrap=True)
     table.add_column(overflow='fold')
@@ -144,9 +143,9 @@ def summary(
         + ('enough' if _is_supported(model) else 'too short: the threshold is extrapolated'),
     )
     table.add_row('nonlinear correction', _correction(model))
-    packed, numbers = network.packed_bytes, network.numbers
+    packed, numbers = model.watch.packed_bytes, model.watch.numbers
     table.add_row(
-        'network',
+        'network and relation',
         f'{numbers:,} weights in {packed / 1024:.1f} KiB; FP16 {2 * numbers / 1024:.1f} KiB, '
         f'FP32 {4 * numbers / 1024:.1f} KiB ({4 * numbers / packed:.1f} times as much)',
     )

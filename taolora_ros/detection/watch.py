@@ -37,6 +37,16 @@ class WatchModel:
     limits: RouterLimits
     norm: EvidenceNorm
 
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes of network and relation as they run at 4 bits, the FP16 path included."""
+        return self.network.packed_bytes + self.relation.linear.packed_bytes
+
+    @property
+    def numbers(self) -> int:
+        """Parameters of both without rounding."""
+        return self.network.numbers + self.relation.linear.numbers
+
 
 @dataclass(frozen=True, eq=False)
 class Observation:
