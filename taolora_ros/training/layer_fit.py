@@ -5,7 +5,7 @@ M rows, K inputs, N outputs, R rank, G group size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -49,13 +49,12 @@ def fit_layer(
     steady = fit_steady_scales(
         normal, group=settings.group, importance=((weight * metric) ** 2).sum(axis=1)
     )
-    moments = [
-        _lost(x, weight, int4, steady, settings) for x in transient.values() if x.shape[0] > 0
-    ]
     return DualPathWeights(
         weight=int4,
         steady=steady,
-        low_rank=_repair(moments, weight.shape, metric, settings),
+        low_rank=fit_repair(
+            transient.values(), weight, int4, steady, metric=metric, settings=settings
+        ),
         bias=bias.astype(np.float16),
         dense=weight.astype(np.float32),
     )
@@ -83,11 +82,27 @@ def _lost(
     return Moments.of(exact, exact @ weight - linear.dual_path_linear(x, rounded, operands, mask))
 
 
-def _repair(
-    moments: list[Moments], shape: tuple[int, ...], metric: Floats, settings: QuantizationConfig
+def fit_repair(
+    transient: Iterable[Float32s],
+    weight: Floats,
+    int4: Int4Weight,
+    steady: Float32s,
+    *,
+    metric: Floats,
+    settings: QuantizationConfig,
 ) -> LowRank:
-    """A·B, with the least ridge that serves kinds of disturbance unlike the ones fitted."""
-    inputs, outputs = shape
+    """A·B, with the least ridge that serves kinds of disturbance unlike the ones fitted.
+
+    Args:
+        transient: `[m, K]` inputs of the layer under each kind of disturbance.
+        weight: W, `[K, N]`.
+        int4: Q4(W).
+        steady: `[K/G]` steady scales of the inputs.
+        metric: `[N]` what an error of each output weighs.
+        settings: rank, ridge and activation scale.
+    """
+    moments = [_lost(x, weight, int4, steady, settings) for x in transient if x.shape[0] > 0]
+    inputs, outputs = weight.shape
     nothing = no_low_rank(inputs, outputs)
     rank = min(settings.rank, max(1, outputs // _OUTPUTS_PER_RANK))
     if settings.rank == 0 or not moments:

@@ -10,7 +10,7 @@ from taolora_ros.config import Config
 from taolora_ros.model.relation import LAGS, RelationWeights, relation_rows
 from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance, disturb
-from taolora_ros.training.layer_fit import fit_layer
+from taolora_ros.training.refinement import Rows, fit_refined
 
 RIDGE = 1e-3  # over the unit power of an input
 _SEGMENTS = 4  # segments that are disturbed for the fit of the FP16 path
@@ -25,18 +25,18 @@ def fit_relation(segments: Sequence[Float32s], config: Config) -> RelationWeight
     weight = _ridge(inputs, targets)
     residual = targets - inputs @ weight
     generator = np.random.default_rng(config.training.seed)
-    layer = fit_layer(
+    disturbed = usable[:: max(1, len(usable) // _SEGMENTS)]
+    layer = fit_refined(
         weight,
-        np.zeros(targets.shape[1], np.float32),
-        normal=inputs,
-        transient={
-            kind: _disturbed_rows(
-                usable[:: max(1, len(usable) // _SEGMENTS)], kind, generator, group
-            )
-            for kind in Disturbance
-        },
+        Rows(
+            normal=inputs,
+            transient={
+                kind: _disturbed_rows(disturbed, kind, generator, group) for kind in Disturbance
+            },
+        ),
         metric=1.0 / np.maximum(residual.std(axis=0), 1e-3),
-        settings=config.quantization,
+        config=config,
+        name='relation',
     )
     return RelationWeights(layer)
 

@@ -14,7 +14,7 @@ from taolora_ros.config import Config
 from taolora_ros.model.skip import SkipWeights, own_columns, skip_rows
 from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance, disturb
-from taolora_ros.training.layer_fit import fit_layer
+from taolora_ros.training.refinement import Rows, fit_refined
 
 RIDGE = 1e-3  # of the regression, over the unit variance of its inputs
 _SMALLEST_SPREAD = 1e-3  # of a difference, against a channel's unit variance
@@ -66,15 +66,17 @@ def fit_skip(
     channels = np.arange(spread.shape[0])
     own = weight[columns, channels].astype(np.float32)
     weight[columns, channels] = 0.0
-    layer = fit_layer(
+    layer = fit_refined(
         weight,
-        np.zeros(weight.shape[1], np.float32),
-        normal=rows.inputs,
-        transient={
-            kind: _transient_rows(segments, kind, spread, config, rng) for kind in Disturbance
-        },
+        Rows(
+            normal=rows.inputs,
+            transient={
+                kind: _transient_rows(segments, kind, spread, config, rng) for kind in Disturbance
+            },
+        ),
         metric=1.0 / np.maximum(residual.std(axis=0), 1e-3),  # errors count against the residual
-        settings=config.quantization,
+        config=config,
+        name='skip',
     )
     return SkipWeights(linear=layer, spread=spread, own=own)
 
