@@ -96,16 +96,16 @@ def load(path: Path) -> DetectorModel:
         sealed = json.loads(text)
         values = sealed['header']
         if _checksum(json.dumps(values, sort_keys=True), tensors) != sealed['sha256']:
-            raise ArtifactError(
-                f'{path}: the checksum does not match; the file is damaged, copy it anew'
-            )
+            raise ArtifactError('the checksum does not match; the file is damaged, copy it anew')
         if isinstance(values, dict) and values.get('format') != FORMAT:
             raise ArtifactError(
-                f'{path}: format {values.get("format")!r}, this version reads {FORMAT}; '
+                f'format {values.get("format")!r}, this version reads {FORMAT}; '
                 'train again or upgrade taolora_ros'
             )
         header = from_mapping(Header, values)
         return _assemble(header, tensors)
+    except ArtifactError as error:
+        raise ArtifactError(f'{path}: {error}') from None
     except (ValueError, KeyError, TypeError, IndexError, ConfigError) as error:
         raise ArtifactError(f'{path}: inconsistent artifact: {error}; train again') from None
 
@@ -146,9 +146,20 @@ def _assemble(header: Header, tensors: Tensors) -> DetectorModel:
     for name, (tensor, shape) in shapes.items():
         if tensor.shape != shape:
             raise ValueError(f'{name} has shape {tensor.shape}, not {shape}')
-    if ((layout.peak_channels < 0) | (layout.peak_channels >= channels)).any():
+    peaks = layout.peak_channels
+    if peaks.dtype != np.int64 or ((peaks < 0) | (peaks >= channels)).any():
         raise ValueError('layout.peak_channels names a channel that is not there')
+    if network.inputs != inputs:
+        raise ValueError(f'the network has {network.inputs} inputs, the channels make {inputs}')
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == 'f' and not np.isfinite(tensor).all():
+            raise ValueError(f'{name} is not finite')
+    for name in ('prior.scale', 'layout.peak_scale', 'norm.spread'):
+        if (tensors[name] <= 0).any():
+            raise ValueError(f'{name} is not positive')
     *tails, combined = _unpack_tails(tensors['tails'])
+    _require_positive('limits', header.limits)
+    _require_positive('alarms', header.alarms, may_be_zero=('shape',))
     return DetectorModel(
         channels=header.channels,
         watch=WatchModel(
@@ -172,7 +183,19 @@ def _pack_tails(tails: tuple[Tail, ...]) -> npt.NDArray[np.float64]:
 
 
 def _unpack_tails(rows: npt.NDArray[np.float64]) -> list[Tail]:
+    share, scale, shape = rows[:, -3:].T
+    falls = (np.diff(rows[:, :-3], axis=1) < 0).any()
+    if falls or ((share <= 0) | (share >= 1) | (scale <= 0) | (shape <= 0)).any():
+        raise ValueError('tails hold no distribution')
     return [Tail(row[:-3], float(row[-3]), float(row[-2]), float(row[-1])) for row in rows]
+
+
+def _require_positive(
+    name: str, numbers: RouterLimits | AlarmRate, *, may_be_zero: tuple[str, ...] = ()
+) -> None:
+    for field, value in vars(numbers).items():
+        if not (np.isfinite(value) and (value > 0 or (value == 0 and field in may_be_zero))):
+            raise ValueError(f'{name}.{field} is {value}')
 
 
 def _prefixed(prefix: str, tensors: Tensors) -> Tensors:

@@ -19,6 +19,7 @@ from taolora_ros.errors import ConfigError, nearest
 
 T = TypeVar('T')
 
+MAX_MIN_DURATION_S = 10.0  # the outlier buffer reaches back so far before word of an onset
 MAX_PATCH = 32  # rows; the shortest window of evidence holds as many
 
 
@@ -151,7 +152,7 @@ class RouterConfig(_Validated):
     on: float = setting(
         1.0, 'evidence over its calibrated limit that starts a transient', low=0.1, high=100.0
     )
-    off: float = setting(0.6, 'evidence below which a transient may end', low=0.0, high=100.0)
+    off: float = setting(0.6, 'evidence below which a transient may end', low=0.05, high=100.0)
     hold_s: float = setting(0.1, 'shortest transient, in s', low=0.0, high=60.0)
     baseline_s: float = setting(10.0, 'time constant of the slow baseline, in s', low=0.01)
     steady_share: float = setting(
@@ -181,7 +182,7 @@ class DetectionConfig(_Validated):
         1.0, 'false alarms an hour that are acceptable', low=1e-4, high=3600.0, reconfigure=False
     )
     warmup_s: float = setting(
-        2.0, 'time over which a session re-bases its channels, in s', low=0.0
+        2.0, 'time over which a session re-bases its channels, in s', low=0.0, high=600.0
     )
     tracking_s: float = setting(
         60.0, 'time constant with which locations follow a normal session, in s', low=1.0
@@ -190,7 +191,11 @@ class DetectionConfig(_Validated):
         0.5, 'alarms closer than this are one event, in s', low=0.0, reconfigure=False
     )
     min_duration_s: float = setting(
-        0.0, 'alarms shorter than this are no event, in s', low=0.0, reconfigure=False
+        0.0,
+        'alarms shorter than this are no event, in s',
+        low=0.0,
+        high=MAX_MIN_DURATION_S,
+        reconfigure=False,
     )
 
 

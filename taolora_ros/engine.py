@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.config import Config, flat
+from taolora_ros.config import MAX_MIN_DURATION_S, Config, flat
 from taolora_ros.detection.events import EventTracker
 from taolora_ros.detection.scoring import Score, ScoreCalibration, score
 from taolora_ros.detection.thresholds import AlarmRate
-from taolora_ros.detection.watch import Watch, WatchModel
+from taolora_ros.detection.watch import Watch, WatchModel, warmup_rows
 from taolora_ros.errors import ArtifactError
 from taolora_ros.preservation.buffer import OutlierBuffer
 from taolora_ros.samples import NS_PER_S, Event, Floats, Gap, Hop, Phase, Routing, Row
@@ -67,7 +67,10 @@ class Engine:
         self._watch = Watch(model.watch)
         self._tracker = EventTracker(self._config.detection)
         self.buffer = OutlierBuffer(
-            self._config.preservation, len(model.channels), model.config.period_s
+            self._config.preservation,
+            len(model.channels),
+            model.config.period_s,
+            lead_rows=self._patch + round(MAX_MIN_DURATION_S / model.config.period_s),
         )
         self._rows: list[Row] = []
         self._first_ns = self._last_ns = 0
@@ -105,6 +108,8 @@ class Engine:
         event = self._tracker.finish()
         self.buffer.follow(event)
         self.buffer.clear()
+        self._rows = []
+        self._watch.resume()
         return self._unscored(Phase.WATCHING, event) if event else None
 
     def reset(self) -> None:
@@ -121,19 +126,24 @@ class Engine:
         """Restart the windows; re-base too if the gap is longer than a warm-up, or runs back."""
         silence_s = (gap.end_ns - gap.start_ns) / NS_PER_S
         closing = self.finish()
-        if 0.0 <= silence_s < self.model.config.detection.warmup_s:
-            self._rows = []
-            self._watch.resume()
-        else:
+        warmup_s = warmup_rows(self.model.config) * self.model.config.period_s
+        if not 0.0 <= silence_s < warmup_s:
             self.reset()
         return closing
+
+    def _is_frozen(self) -> bool:
+        """Whether an event holds the baselines; what outlasts `tracking_s` becomes usual."""
+        onset_ns = self._tracker.onset_ns
+        if onset_ns is None:
+            return False
+        return self._first_ns - onset_ns < self._config.detection.tracking_s * NS_PER_S
 
     def _step(self, rows: list[Row]) -> Hop:
         self._first_ns, self._last_ns = rows[0].stamp_ns, rows[-1].stamp_ns
         observed = self._watch.step(
             np.stack([row.values for row in rows]),
             np.stack([row.peaks for row in rows]),
-            is_frozen=self._tracker.is_open,
+            is_frozen=self._is_frozen(),
         )
         if observed is None:
             return self._unscored(Phase.WARMING, None)

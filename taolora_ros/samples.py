@@ -120,6 +120,6 @@ class Hop:
     score: float  # -log10 p; 0 while warming
     threshold: float
     p_value: float  # probability of a normal hop scoring as high; 1 while warming
-    contributions: Floats  # [C], sums to 1 (to 0 while warming)
+    contributions: Floats  # [C], sums to 1; to 0 while warming, and where it only ends an event
     routing: Routing
     event: Event | None  # set on onset, while it lasts, and once at its end

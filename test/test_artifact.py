@@ -100,6 +100,14 @@ def test_a_newer_format_says_to_upgrade(saved: Path, tmp_path: Path) -> None:
         (lambda header, tensors: tensors.pop('tails'), 'tails'),
         (lambda header, tensors: tensors.update(tails=np.zeros((2, 2))), 'tails has shape'),
         (lambda header, tensors: header['config']['window'].update(patch='4'), 'expected int'),
+        (lambda header, tensors: tensors['norm.center'].fill(np.nan), 'norm.center is not finite'),
+        (lambda header, tensors: tensors['norm.spread'].fill(0.0), 'norm.spread is not positive'),
+        (lambda header, tensors: tensors['tails'].fill(0.0), 'tails hold no distribution'),
+        (lambda header, tensors: header['alarms'].update(scale=-10.0), 'alarms.scale is -10.0'),
+        (
+            lambda header, tensors: header['limits'].update(clip_share=0.0),
+            'limits.clip_share is 0',
+        ),
     ],
 )
 def test_inconsistent_content_is_refused_with_its_reason(

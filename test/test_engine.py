@@ -178,3 +178,28 @@ def test_a_constant_channel_contributes_nothing(
     recording.values[500:, 3] = 1e9
     hops = _push(Engine(rotor_model), _rows(recording))
     assert all(hop.contributions[3] == 0.0 for hop in hops if hop.p_value < 0.1)
+
+
+def test_noise_that_outlasts_the_tracking_time_becomes_usual(
+    rotor_model: DetectorModel, make_rotor: Rotor
+) -> None:
+    recording = make_rotor(150.0, 82)
+    recording.values[1000:, :3] += (
+        np.random.default_rng(0).normal(size=(14_000, 3)) * 3.0 * recording.values[:, :3].std(0)
+    )
+    hops = _push(Engine(rotor_model), _rows(recording))
+    ratios = np.array([hop.routing.variance_ratio for hop in hops])
+    limit = rotor_model.watch.limits.variance_ratio
+    assert np.median(ratios[260:500]) > limit  # the first ten seconds
+    assert np.median(ratios[-500:]) < limit  # more than a minute after its onset
+
+
+def test_a_finished_stream_can_go_on_without_a_broken_token(
+    rotor_model: DetectorModel, make_rotor: Rotor
+) -> None:
+    engine = Engine(rotor_model)
+    rows = _rows(make_rotor(12.0, 83))
+    _push(engine, rows[:402])
+    engine.finish()
+    after = _push(engine, rows[1002:])
+    assert all(hop.last_ns - hop.first_ns == 30_000_000 for hop in after)

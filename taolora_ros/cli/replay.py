@@ -29,7 +29,7 @@ NODE = 'taolora_ros.nodes.replay'
     '--rate',
     type=click.FloatRange(min=0.0),
     default=None,
-    help='Speed over the recorded one; 0 is as fast as possible. '
+    help='Speed over the recorded one; 0 is as fast as possible (dry run). '
     'Default: 0 in a dry run, 1 on a live graph.',
 )
 def command(model: Path, bag: Path, dry_run: bool, rate: float | None) -> None:
@@ -48,7 +48,12 @@ def command(model: Path, bag: Path, dry_run: bool, rate: float | None) -> None:
             'replay needs ROS 2 and rclpy is not importable; source ROS 2 '
             '(or tools/env.bash), or add --dry-run'
         )
-    arguments = ['--ros-args', '-p', f'bag:={bag.resolve()}', '-p', f'rate:={rate or 1.0}']
+    if rate == 0.0:
+        raise InputError(
+            '--rate 0: as fast as possible needs --dry-run; a live graph needs a speed'
+        )
+    speed = 1.0 if rate is None else rate
+    arguments = ['--ros-args', '-p', f'bag:={bag.resolve()}', '-p', f'rate:={speed}']
     sys.exit(subprocess.run([sys.executable, '-m', NODE, *arguments], check=False).returncode)
 
 

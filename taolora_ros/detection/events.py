@@ -29,9 +29,9 @@ class EventTracker:
         self._min_ns = round(config.min_duration_s * NS_PER_S)
 
     @property
-    def is_open(self) -> bool:
-        """Whether an event is on, published or not."""
-        return self._event is not None
+    def onset_ns(self) -> int | None:
+        """Onset of the event that is on, published or not; None without one."""
+        return self._event.onset_ns if self._event else None
 
     def step(
         self,

@@ -63,7 +63,7 @@ class EvidenceNorm:
     def offset(self, warmup: Floats) -> Floats:
         """How far [E, I] a session's features lie from typical, by its warm-up [n, E, I].
 
-        Only the later half of the warm-up is used, when the windows have filled.
+        Only the later half of the warm-up is used, when the windows are fuller.
         """
         median: Floats = np.median(warmup[len(warmup) // 2 :], axis=0)
         return self.shrink * (median - self.typical)
@@ -176,7 +176,9 @@ def least_changes(inputs: Sequence[Float32s]) -> Ints:
 
 
 def stillness(rows: Floats) -> Floats:
-    """Minus the log power [I] of the first differences of rows [n, I]; n is at least 2."""
+    """Minus the log power [I] of the first differences of rows [n, I]; 0 for a single row."""
+    if len(rows) < 2:
+        return np.zeros(rows.shape[1])
     power: Floats = np.mean(np.diff(rows, axis=0) ** 2, axis=0)
     return -np.log(power + STILL)
 

@@ -45,7 +45,7 @@ class WatchModel:
     @property
     def numbers(self) -> int:
         """Parameters of both without rounding."""
-        return self.network.numbers + self.relation.linear.numbers
+        return self.network.numbers + self.relation.numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Observation:
 
 
 def settling_rows(config: Config) -> int:
-    """Rows that fill the windows without which a score means nothing."""
+    """Rows that fill the short windows, without which a score means nothing."""
     return config.model.order + SHORT_ROWS
 
 
@@ -85,7 +85,7 @@ class Watch:
         self._windows = EvidenceWindows(model.network.inputs)
         self._warmup_hops = warmup_rows(config) // config.window.patch
         self._settle_hops = -(-settling_rows(config) // config.window.patch)
-        self._track = config.hop_s / config.detection.tracking_s
+        self._track = min(1.0, config.hop_s / config.detection.tracking_s)
         self._location = model.prior.location
         self._offset = np.zeros_like(model.norm.center)
         self.warmup: Floats = np.empty((0, *model.norm.center.shape))  # features [m, E, I]

@@ -34,6 +34,11 @@ class RelationWeights:
         """C."""
         return self.linear.outputs
 
+    @property
+    def numbers(self) -> int:
+        """Parameters without rounding: all lags of all other channels."""
+        return len(LAGS) * self.channels * (self.channels - 1)
+
     def to_tensors(self) -> Tensors:
         """The layer as named tensors."""
         return self.linear.to_tensors()

@@ -100,7 +100,7 @@ class Session:
 
     def _noted(self, hops: list[Hop]) -> Iterator[Hop]:
         for hop in hops:
-            is_new = self._last is None or hop.last_ns > self._last.last_ns
+            is_new = self._last is None or hop.last_ns != self._last.last_ns
             self._hops += is_new
             if is_new and hop.phase is Phase.WATCHING:
                 self._transient += hop.routing.is_transient

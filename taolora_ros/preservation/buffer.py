@@ -10,6 +10,8 @@ import numpy as np
 from taolora_ros.config import PreservationConfig
 from taolora_ros.samples import NS_PER_S, Event, EventState, Floats, Ints, Row
 
+ROW_BYTES = 450  # that a Row takes beside its numbers, in CPython 3.11
+
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
@@ -23,22 +25,38 @@ class Excerpt:
 
 
 class OutlierBuffer:
-    """Keeps `pre_s` of rows at all times, and an event's rows until `post_s` after its end."""
+    """Keeps `pre_s` of rows at all times, and an event's rows until `post_s` after its end.
 
-    def __init__(self, config: PreservationConfig, channels: int, period_s: float) -> None:
-        self._pre: deque[Row] = deque(maxlen=max(1, round(config.pre_s / period_s)))
+    `max_mb` bounds the rows before an event, those of the event, and those of finished excerpts
+    that nobody has taken yet, each.
+    """
+
+    def __init__(
+        self, config: PreservationConfig, channels: int, period_s: float, *, lead_rows: int = 0
+    ) -> None:
+        """Make ready for a stream.
+
+        Args:
+            config: how long and how much to keep.
+            channels: C.
+            period_s: time between rows.
+            lead_rows: rows that may pass between an event's onset and word of it.
+        """
+        self._max_rows = max(2, int(config.max_mb * 1e6 / (ROW_BYTES + 17 * channels)))
+        pre = max(1, round(config.pre_s / period_s)) + lead_rows
+        self._pre: deque[Row] = deque(maxlen=min(pre, self._max_rows))
+        self._pre_ns = round(config.pre_s * NS_PER_S)
         self._post_ns = round(config.post_s * NS_PER_S)
-        self._max_rows = max(2, int(config.max_mb * 1e6 / (17 * channels + 8)))
         self._kept: list[Row] | None = None
         self._event: Event | None = None
         self._is_cut = False
-        self._done: deque[Excerpt] = deque(maxlen=16)
+        self._done: deque[Excerpt] = deque()
         self.dropped_rows = 0  # rows of events that the memory limit cut off
 
     def push(self, row: Row) -> None:
         """Take one row."""
+        self._pre.append(row)
         if self._kept is None:
-            self._pre.append(row)
             return
         if len(self._kept) < self._max_rows:
             self._kept.append(row)
@@ -60,12 +78,13 @@ class OutlierBuffer:
         if self._kept is not None and self._event is not None and self._event.id != event.id:
             self._finish(self._event.id)
         if self._kept is None:
-            self._kept = list(self._pre)
+            start_ns = event.onset_ns - self._pre_ns
+            self._kept = [row for row in self._pre if row.stamp_ns >= start_ns]
             self._is_cut = False
         self._event = event
 
     def take(self) -> list[Excerpt]:
-        """Excerpts finished since the last call; at most the newest 16 are held."""
+        """Excerpts finished since the last call; the oldest are dropped beyond `max_mb`."""
         done = list(self._done)
         self._done.clear()
         return done
@@ -87,6 +106,10 @@ class OutlierBuffer:
                 self._is_cut,
             )
         )
-        self._pre.extend(rows)
+        held = sum(len(excerpt.stamps_ns) for excerpt in self._done)
+        while held > self._max_rows and len(self._done) > 1:
+            oldest = self._done.popleft()
+            held -= len(oldest.stamps_ns)
+            self.dropped_rows += len(oldest.stamps_ns)
         self._kept = None
         self._event = None

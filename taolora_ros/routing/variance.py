@@ -25,7 +25,7 @@ class VarianceRatio:
         logs = np.log(self._ring.view(ROWS).var(axis=0) + FLOOR)
         # A channel that was still until now is compared with a normal variance of a tenth.
         usual = np.maximum(self._baseline.center, np.log(0.1))
-        ratio = float(np.exp(np.max(logs - usual, initial=0.0)))
+        ratio = float(np.exp(np.max(logs - usual)))
         if not is_frozen:
             self._baseline.update(logs)
         return ratio

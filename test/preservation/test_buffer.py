@@ -43,21 +43,21 @@ def _play(buffer: OutlierBuffer, rows: int = 60) -> None:
 
 
 def test_an_excerpt_reaches_from_before_the_onset_to_after_the_end() -> None:
-    buffer = OutlierBuffer(PreservationConfig(pre_s=0.5, post_s=1.0), 1, PERIOD_S)
+    buffer = OutlierBuffer(PreservationConfig(pre_s=0.5, post_s=1.0), 1, PERIOD_S, lead_rows=20)
     _play(buffer)
     (excerpt,) = buffer.take()
-    # Five rows up to the onset at row 20, and on to row 35, one second after row 25.
-    assert excerpt.values.ravel().tolist() == list(range(16, 36))
+    # From half a second before the onset at row 20 to row 35, one second after row 25.
+    assert excerpt.values.ravel().tolist() == list(range(15, 36))
     assert excerpt.event_id == 1
     assert not excerpt.is_cut
 
 
 def test_memory_stays_bounded_and_what_is_cut_is_counted() -> None:
     config = PreservationConfig(pre_s=0.5, post_s=600.0, max_mb=0.1)
-    buffer = OutlierBuffer(config, 1, PERIOD_S)
-    most = int(0.1e6 / 25)
+    buffer = OutlierBuffer(config, 1, PERIOD_S, lead_rows=20)
+    most = int(0.1e6 / (450 + 17))
     _play(buffer, rows=most + 200)
-    assert buffer.dropped_rows == most + 200 - 16 - most
+    assert buffer.dropped_rows == most + 200 - 15 - most
     buffer.clear()
     (excerpt,) = buffer.take()
     assert excerpt.is_cut
@@ -65,7 +65,7 @@ def test_memory_stays_bounded_and_what_is_cut_is_counted() -> None:
 
 
 def test_a_second_event_in_the_aftermath_finishes_the_first() -> None:
-    buffer = OutlierBuffer(PreservationConfig(pre_s=0.5, post_s=5.0), 1, PERIOD_S)
+    buffer = OutlierBuffer(PreservationConfig(pre_s=0.5, post_s=5.0), 1, PERIOD_S, lead_rows=20)
     _play(buffer, rows=40)
     buffer.follow(_event(40, 40, EventState.ONSET, number=2))
     buffer.push(_row(40))
@@ -74,7 +74,17 @@ def test_a_second_event_in_the_aftermath_finishes_the_first() -> None:
 
 
 def test_taking_twice_returns_an_excerpt_once() -> None:
-    buffer = OutlierBuffer(PreservationConfig(pre_s=0.5, post_s=1.0), 1, PERIOD_S)
+    buffer = OutlierBuffer(PreservationConfig(pre_s=0.5, post_s=1.0), 1, PERIOD_S, lead_rows=20)
     _play(buffer)
     assert len(buffer.take()) == 1
     assert buffer.take() == []
+
+
+def test_an_event_told_late_is_kept_from_before_its_onset() -> None:
+    buffer = OutlierBuffer(PreservationConfig(pre_s=0.5, post_s=0.0), 1, PERIOD_S, lead_rows=20)
+    for index in range(40):
+        buffer.push(_row(index))
+    buffer.follow(_event(25, 39, EventState.ONSET))
+    buffer.clear()
+    (excerpt,) = buffer.take()
+    assert excerpt.values.ravel().tolist() == list(range(20, 40))

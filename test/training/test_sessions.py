@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from taolora_ros.config import Config, DetectionConfig, IngestConfig, WindowConfig
+from taolora_ros.detection.watch import warmup_rows
 from taolora_ros.errors import CalibrationError
 from taolora_ros.samples import Recording
 from taolora_ros.training.sessions import split_sessions
@@ -42,5 +43,15 @@ def test_whole_recordings_are_held_out_when_there_are_three() -> None:
 
 
 def test_too_little_normal_data_says_how_much_to_record() -> None:
-    with pytest.raises(CalibrationError, match=r'30.0 s of normal data .* Record 40 s or more'):
+    with pytest.raises(CalibrationError, match=r'30.0 s of normal data .* Record \d+ s or more'):
         split_sessions([_recording(300)], CONFIG)
+
+
+def test_short_recordings_beside_a_long_one_are_passed_over() -> None:
+    sessions = split_sessions([_recording(2000), _recording(50), _recording(50)], CONFIG)
+    assert len({session.fold for session in sessions}) > 1
+
+
+def test_every_session_outlasts_its_warm_up() -> None:
+    for session in split_sessions([_recording(5000)], CONFIG):
+        assert len(session.values) >= 2 * warmup_rows(CONFIG)
