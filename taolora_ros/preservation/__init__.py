@@ -1,1 +1,1 @@
-"""What keeps an event whole: frozen baselines and the full-precision buffer."""
+"""What keeps an event whole: the full-precision rows around it."""
