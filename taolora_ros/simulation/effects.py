@@ -7,6 +7,7 @@ falls back to 0 during the recovery, both smoothly; `finish` leaves the model ex
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import mujoco
 import numpy as np
@@ -116,11 +117,7 @@ class PayloadSlip(Effect):
         """Let go, or draw the part back into its seat."""
         self.arm.model.dof_frictionloss[self._slide] = self.magnitudes['friction_n']
         self.arm.model.joint('jaw_slide').range[1] = self.magnitudes['travel_m']
-        for seat in self._seats:
-            if is_recovering:
-                seat.draw(level)
-            else:
-                seat.free()
+        _move(self._seats, level, is_recovering=is_recovering)
 
     def finish(self) -> None:
         """Hold the part in its seat again."""
@@ -225,11 +222,7 @@ class LooseImu(Effect):
 
     def act(self, level: float, *, is_recovering: bool) -> None:
         """Let it rock, or screw it down."""
-        for seat in self._seats:
-            if is_recovering:
-                seat.draw(level)
-            else:
-                seat.free()
+        _move(self._seats, level, is_recovering=is_recovering)
 
     def finish(self) -> None:
         """Sit tight again."""
@@ -310,3 +303,12 @@ _EFFECTS = {
     FaultKind.LOOSE_IMU: LooseImu,
     FaultKind.BEARING_SPALL: BearingSpall,
 }
+
+
+def _move(seats: Sequence[_Seat], level: float, *, is_recovering: bool) -> None:
+    """Free the seats while a fault acts; draw them back while it recovers."""
+    for seat in seats:
+        if is_recovering:
+            seat.draw(level)
+        else:
+            seat.free()
