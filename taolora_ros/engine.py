@@ -117,9 +117,7 @@ class Engine:
 
         An open event is dropped; `finish` first to hear of its end.
         """
-        self._tracker.finish()
-        self.buffer.clear()
-        self._rows = []
+        self.finish()
         self._watch.restart()
 
     def _pass_gap(self, gap: Gap) -> Hop | None:

@@ -9,6 +9,7 @@ normal data say little about it, and the next session differs from all of them. 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,6 +35,12 @@ class Tail:
         """Where the Pareto tail begins."""
         return float(self.body[-1])
 
+    @cached_property
+    def _levels(self) -> Floats:
+        """Probability [BODY_POINTS] of staying below each point of the body."""
+        levels: Floats = np.linspace(0.0, 1.0 - self.share, len(self.body), dtype=np.float64)
+        return levels
+
     def log_survival(self, value: float) -> float:
         """Natural logarithm of the probability that a normal value is as large.
 
@@ -44,14 +51,8 @@ class Tail:
             return float(
                 np.log(self.share) - np.log1p(self.shape * excess / self.scale) / self.shape
             )
-        levels = np.linspace(0.0, 1.0 - self.share, len(self.body))
-        below = np.interp(value, self.body, levels)
+        below = np.interp(value, self.body, self._levels)
         return float(np.log1p(-below))
-
-    def quantile(self, log_survival: float) -> float:
-        """The value that normal data exceed with this log probability, in the tail."""
-        ratio = self.shape * (np.log(self.share) - log_survival)
-        return float(self.start + self.scale * np.expm1(ratio) / self.shape)
 
 
 def fit_tail(

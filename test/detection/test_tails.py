@@ -41,12 +41,6 @@ def test_survival_falls_and_never_reaches_zero() -> None:
     assert np.isfinite(logs).all()
 
 
-def test_quantile_inverts_the_survival_in_the_tail() -> None:
-    tail = fit_tail(np.random.default_rng(5).normal(size=2_000))
-    for p in (0.01, 1e-4, 1e-9):
-        assert tail.log_survival(tail.quantile(np.log(p))) == pytest.approx(np.log(p))
-
-
 def test_too_few_values_say_how_many_are_needed() -> None:
     with pytest.raises(CalibrationError, match='99 normal hops are too few'):
         fit_tail(np.arange(99.0))

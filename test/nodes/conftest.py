@@ -22,11 +22,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from taolora_ros import artifact
-from taolora_ros.bags import BagWriter, bag_types, read_messages, read_recording, time_of
+from taolora_ros.bags import BagWriter, read_recording, time_of
 from taolora_ros.config import Config, overlay
 from taolora_ros.engine import DetectorModel
-from taolora_ros.pipeline import Pipeline
-from taolora_ros.samples import NS_PER_S, Hop
+from taolora_ros.samples import NS_PER_S
 from taolora_ros.training.trainer import train
 
 CHANNELS = (
@@ -108,17 +107,6 @@ def model_path(tmp_path_factory: pytest.TempPathFactory, model: DetectorModel) -
 def hit_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten seconds of a rotor that is struck at `HIT_S`."""
     return write_rotor(tmp_path_factory.mktemp('hit') / 'bag', seconds=10.0, seed=9, hit=True)
-
-
-def offline_hops(model: DetectorModel, bag: Path) -> list[Hop]:
-    """What the pipeline makes of a bag without ROS."""
-    pipeline = Pipeline(model, bag_types(bag))
-    hops = [
-        hop
-        for message in read_messages(bag, pipeline.intake.topics)
-        for hop in pipeline.push(message)
-    ]
-    return hops + pipeline.finish()
 
 
 @pytest.fixture
