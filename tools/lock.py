@@ -14,13 +14,15 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent / 'requirements'
-SOURCES = ('core.txt', 'test.txt', 'ros.txt')
+SOURCES = ('core.txt', 'test.txt', 'bench.txt', 'ros.txt')
 # Newest releases that suit every Python from 3.10 to 3.13.
 PINS = (
+    'aeon==1.3.0',
     'matplotlib==3.10.8',
     'mujoco==3.17.0',
-    'numba==0.68.1',
+    'numba==0.61.2',  # aeon refuses newer
     'numpy==2.2.6',
+    'pandas==2.3.3',
     'pip==26.3',
     'scikit-learn==1.7.2',
     'scipy==1.15.3',
@@ -30,7 +32,7 @@ PINS = (
 # A CUDA build of torch pins these itself; a CPU build needs none of them.
 BROUGHT_BY_TORCH = re.compile(r'(nvidia|cuda)-.*')
 HEADER = """\
-# Written by tools/lock.py (`make lock`) from core.txt, test.txt and ros.txt; don't edit.
+# Written by tools/lock.py (`make lock`) from its neighbors; don't edit.
 # The same versions on Python 3.10 to 3.13.
 """
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binomtest, norm, t  # type: ignore[import-untyped]
 
 from taolora_ros.samples import Bools, Floats
 
@@ -84,8 +85,6 @@ def ratio_of_sums(
 
 def share_interval(found: int, of: int) -> Interval:
     """An exact interval of a share of independent events (Clopper and Pearson 1934)."""
-    from scipy.stats import binomtest
-
     bounds = binomtest(found, of).proportion_ci(CONFIDENCE, method='exact')
     return Interval(found / of, float(bounds.low), float(bounds.high))
 
@@ -102,8 +101,9 @@ def clustered_share(found: Bools, groups: Sequence[str], *, seed: int = 0) -> In
         seed: of the resampling.
     """
     names, codes = np.unique(np.asarray(groups), return_inverse=True)
-    hits = np.bincount(codes, weights=found, minlength=len(names))
-    resampled = ratio_of_sums(hits, np.bincount(codes, minlength=len(names)), seed=seed)
+    of = np.bincount(codes, minlength=len(names)).astype(np.float64)
+    hits = np.bincount(codes[found], minlength=len(names)).astype(np.float64)
+    resampled = ratio_of_sums(hits, of, seed=seed)
     exact = share_interval(int(np.count_nonzero(found)), len(found))
     ends = [
         end for end in (resampled.low, exact.low, resampled.high, exact.high) if end is not None
@@ -113,7 +113,5 @@ def clustered_share(found: Bools, groups: Sequence[str], *, seed: int = 0) -> In
 
 def _expanded_tail(count: int) -> float:
     """The share to cut at either end of the resamples of n series."""
-    from scipy.stats import norm, t
-
     quantile = t.ppf(0.5 + CONFIDENCE / 2, count - 1)
     return float(norm.cdf(-math.sqrt(count / (count - 1)) * quantile))

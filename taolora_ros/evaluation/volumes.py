@@ -37,7 +37,7 @@ def vus_pr(labels: Bools, scores: Floats, *, window: int = 100) -> float:
 
     This is VUS-PR as TSB-AD computes it (version 'opt'; Paparrizos et al. 2022, Liu and Paparrizos
     2024). aeon's `range_pr_vus_score` takes trapezoids and counts the whole ramp in the recall,
-    which comes out some hundredths lower.
+    which comes out up to some hundredths lower.
 
     Args:
         labels: `[T]` whether a row is anomalous; one at least.
@@ -82,7 +82,7 @@ def range_scores(labels: Bools, alarms: Bools) -> RangeScores:
         TaoloraError: aeon is not installed.
     """
     try:
-        from aeon.benchmarking.metrics import anomaly_detection
+        from aeon.benchmarking.metrics import anomaly_detection  # type: ignore[import-untyped]
     except ImportError as error:
         raise TaoloraError(f'range metrics need aeon ({error}): {INSTALL}') from None
     if not labels.any():

@@ -110,7 +110,7 @@ def test_vus_pr_lies_near_that_of_aeon(rng: np.random.Generator) -> None:
     labels[80:140] = labels[300:330] = True
     scores = rng.normal(size=400) + 1.5 * labels
     theirs = metrics.range_pr_vus_score(labels.astype(int), scores, max_buffer_size=20)
-    assert vus_pr(labels, scores, window=20) == pytest.approx(theirs, abs=0.02)
+    assert vus_pr(labels, scores, window=20) == pytest.approx(theirs, abs=0.04)
 
 
 @pytest.mark.parametrize(
