@@ -19,12 +19,14 @@ from taolora_ros import __version__, artifact
 from taolora_ros.bags import read_recording
 from taolora_ros.config import Config, read_config
 from taolora_ros.engine import DetectorModel
+from taolora_ros.evaluation.document import evaluation_to_mapping
+from taolora_ros.evaluation.fidelity import has_twin
 from taolora_ros.evaluation.offline import run_bag
-from taolora_ros.evaluation.report import ReportRun, write_report
+from taolora_ros.evaluation.report import ReportRun, twins_of, write_report
 from taolora_ros.evaluation.runs import RunResult, judge
-from taolora_ros.evaluation.summary import run_to_mapping, summarize, summary_to_mapping
-from taolora_ros.evaluation.tables import print_results
+from taolora_ros.evaluation.tables import print_fidelity, print_results
 from taolora_ros.evaluation.truth import read_truths
+from taolora_ros.model.base import Precision
 
 
 @click.command(name='evaluate')
@@ -52,6 +54,12 @@ from taolora_ros.evaluation.truth import read_truths
     help='How long after its end an event may still be reported, in s.',
 )
 @click.option(
+    '--no-fp32',
+    is_flag=True,
+    help='Leave out the FP32 twin, which --json and --report run beside the 4-bit model where '
+    'the artifact holds it: half the time.',
+)
+@click.option(
     '--json', 'json_path', type=click.Path(path_type=Path), help='Write all figures as JSON.'
 )
 @click.option(
@@ -63,6 +71,7 @@ def command(
     labels: str,
     config_path: Path | None,
     tolerance_s: float,
+    no_fp32: bool,
     json_path: Path | None,
     report_path: Path | None,
 ) -> None:
@@ -73,29 +82,41 @@ def command(
     detector = artifact.load(model)
     config = read_config(config_path, detector.config) if config_path else detector.config
     console = Console()
+    precisions = [Precision.INT4_ROUTED]
+    if (json_path or report_path) and not no_fp32 and has_twin(detector):
+        precisions.append(Precision.FP32)
     runs: list[ReportRun] = []
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task('evaluating', total=len(bags))
+        task = progress.add_task('evaluating', total=len(bags) * len(precisions))
         for bag in bags:
-            progress.update(task, description=bag.name)
-            result = evaluate_bag(
-                detector, bag, config=config, labels=labels, tolerance_s=tolerance_s
-            )
+            judged: list[RunResult] = []
+            for precision in precisions:
+                progress.update(task, description=f'{bag.name} {precision.value}')
+                judged.append(
+                    evaluate_bag(
+                        detector,
+                        bag,
+                        config=config,
+                        labels=labels,
+                        tolerance_s=tolerance_s,
+                        precision=precision,
+                    )
+                )
+                progress.advance(task)
             recording = None
             if report_path:
                 recording = read_recording(bag, detector.channels, config.ingest)
-            runs.append(ReportRun(result, recording))
-            progress.advance(task)
+            result, *twins = judged
+            runs.append(ReportRun(result, recording, next(iter(twins), None)))
     results = [run.result for run in runs]
     facts = _facts(model, config, tolerance_s)
     print_results(console, results, detector.channels)
+    print_fidelity(console, twins_of(runs))
     if json_path:
-        data = {
-            **facts,
-            **summary_to_mapping(summarize(results)),
-            'channels': list(detector.channels),
-            'runs': [run_to_mapping(result, detector.channels) for result in results],
-        }
+        figures = evaluation_to_mapping(
+            runs, channels=detector.channels, detection=config.detection
+        )
+        data = {**facts, **figures}
         json_path.write_text(json.dumps(data, indent=2) + '\n', encoding='utf-8')
     if report_path:
         write_report(
@@ -104,12 +125,19 @@ def command(
             channels=detector.channels,
             title=f'Evaluation of {model.name}',
             facts={name.replace('_', ' '): text for name, text in facts.items()},
+            detection=config.detection,
         )
         console.print(f'report: {report_path}', highlight=False, markup=False)
 
 
 def evaluate_bag(
-    detector: DetectorModel, bag: Path, *, config: Config, labels: str, tolerance_s: float
+    detector: DetectorModel,
+    bag: Path,
+    *,
+    config: Config,
+    labels: str,
+    tolerance_s: float,
+    precision: Precision = Precision.INT4_ROUTED,
 ) -> RunResult:
     """Stream one bag through a fresh pipeline and judge what came out.
 
@@ -119,6 +147,7 @@ def evaluate_bag(
         config: settings of intake and detection, the model's or changed.
         labels: ground truth asked for; '' takes the configured or the simulator's.
         tolerance_s: how long after its end an event may still be reported.
+        precision: arithmetic of the model.
 
     Raises:
         BagError: the bag can't be read.
@@ -126,7 +155,7 @@ def evaluate_bag(
     """
     truths = read_truths(bag, labels, config.labels)
     began = time.perf_counter()
-    run = run_bag(detector, bag, config)
+    run = run_bag(detector, bag, config, precision=precision)
     return judge(
         bag.name,
         run.trace,

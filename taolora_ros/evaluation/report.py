@@ -2,42 +2,63 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 
-from taolora_ros.evaluation.events import Detection, Match
+from taolora_ros.config import DetectionConfig
+from taolora_ros.evaluation import canvas
+from taolora_ros.evaluation.cards import curve_cards, data_uri, fidelity_cards
+from taolora_ros.evaluation.event_rows import event_rows
+from taolora_ros.evaluation.fidelity import Twins, compare
 from taolora_ros.evaluation.figures import run_figure
-from taolora_ros.evaluation.phrases import count, percent, ratio, seconds
+from taolora_ros.evaluation.phrases import percent, ratio, seconds
+from taolora_ros.evaluation.report_tables import (
+    fidelity_table,
+    kinds_table,
+    routing_table,
+    runs_table,
+)
 from taolora_ros.evaluation.runs import RunResult
-from taolora_ros.evaluation.summary import by_kind, summarize
-from taolora_ros.samples import NS_PER_S, Recording
+from taolora_ros.evaluation.summary import summarize
+from taolora_ros.samples import Recording
 
 DEFINITIONS = (
-    'A true event counts as found if a detection overlaps it from its onset to its end plus the '
-    'tolerance; a detection that overlaps none is a false alarm; one detection may find several '
-    'events. The delay runs from the true onset to the end of the token with which the event was '
-    'reported; it is left out where the alarm already stood (found, standing). Average precision '
-    'ranks every grid row after the warm-up by its score, without point adjustment. Normal in '
-    'alarm is the share of normal rows that lie within a detection.'
+    (
+        'Found',
+        'A detection overlaps the true event from its onset to its end plus the tolerance. One '
+        'detection may find several events. A detection that overlaps none is a false alarm.',
+    ),
+    (
+        'Delay',
+        'From the true onset to the end of the token with which the event was reported. Left out '
+        'where the alarm already stood (found, standing).',
+    ),
+    (
+        'Average precision',
+        'Ranks every grid row after the warm-up by its score, without point adjustment.',
+    ),
+    (
+        'Normal in alarm',
+        'Share of the normal rows that lie within a detection; normal is what lies outside true '
+        'events and the tolerance after them.',
+    ),
+    (
+        'Other thresholds',
+        'The scores of this evaluation, joined into events again by the rules of the event '
+        'tracker. Shown from the highest threshold down to the one with most false alarms: below '
+        'it alarms merge into ones that stand.',
+    ),
+    (
+        'FP32 twin',
+        'The same network, calibration and threshold without rounding. Differences of scores are '
+        'in decades of probability.',
+    ),
 )
-RUN_COLUMNS = (
-    'run',
-    'events',
-    'found',
-    'false alarms an hour',
-    'normal in alarm',
-    'average precision',
-    'ROC AUC',
-    'median delay',
-    'FP16 path',
-    'length',
-)
+COLORS = ('ink', 'truth', 'found', 'false', 'fp16', 'signal', 'twin')  # of the pictures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +67,12 @@ class ReportRun:
 
     result: RunResult
     recording: Recording | None = None
+    twin: RunResult | None = None  # the same recording through the FP32 twin
+
+
+def twins_of(runs: Sequence[ReportRun]) -> list[Twins]:
+    """The runs that the FP32 twin ran too."""
+    return [Twins(run.result, run.twin) for run in runs if run.twin is not None]
 
 
 def write_report(
@@ -55,6 +82,7 @@ def write_report(
     channels: Sequence[str],
     title: str,
     facts: Mapping[str, str],
+    detection: DetectionConfig | None = None,
 ) -> None:
     """Write the page.
 
@@ -64,32 +92,37 @@ def write_report(
         channels: C names.
         title: headline.
         facts: what else the reader needs to know: model, command, versions.
+        detection: settings of the event tracker; the curves over other thresholds need them.
     """
-    path.write_text(
-        render_report(runs, channels=channels, title=title, facts=facts), encoding='utf-8'
-    )
+    page = render_report(runs, channels=channels, title=title, facts=facts, detection=detection)
+    path.write_text(page, encoding='utf-8')
 
 
 def render_report(
-    runs: Sequence[ReportRun], *, channels: Sequence[str], title: str, facts: Mapping[str, str]
+    runs: Sequence[ReportRun],
+    *,
+    channels: Sequence[str],
+    title: str,
+    facts: Mapping[str, str],
+    detection: DetectionConfig | None = None,
 ) -> str:
     """The page as text; arguments as for `write_report`."""
     results = [run.result for run in runs]
+    twins = twins_of(runs)
     template = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     ).from_string(Path(__file__).with_name('report.html.j2').read_text(encoding='utf-8'))
-    matches = [m for result in results if result.matching for m in result.matching.matches]
-    kinds = by_kind(matches)
     return template.render(
+        colors={name: getattr(canvas, name.upper()) for name in COLORS},
         title=title,
         subtitle=_subtitle(results),
-        tiles=_tiles(results),
-        run_columns=RUN_COLUMNS,
-        run_rows=[_run_row(result) for result in results],
-        kind_rows=[
-            (kind.kind, kind.events, kind.found, seconds(kind.median_delay_s))
-            for kind in (kinds if len(kinds) > 1 else ())
-        ],
+        tiles=_tiles(results, twins),
+        runs_table=runs_table(results),
+        kinds_table=kinds_table(results),
+        routing_table=routing_table(results),
+        is_labeled=any(result.truths is not None for result in results),
+        curve_cards=curve_cards(results, twins, detection),
+        fidelity=_fidelity(twins),
         runs=[_run_view(run, channels) for run in runs],
         definitions=DEFINITIONS,
         facts=dict(facts),
@@ -102,7 +135,7 @@ def _subtitle(results: Sequence[RunResult]) -> str:
     return f'{len(results)} {noun}, {total_s / 60:.1f} minutes'
 
 
-def _tiles(results: Sequence[RunResult]) -> list[dict[str, str]]:
+def _tiles(results: Sequence[RunResult], twins: Sequence[Twins]) -> list[dict[str, str]]:
     summary = summarize(results)
     tiles = [('tokens on the FP16 path', percent(summary.fp16_share))]
     if any(result.truths is not None for result in results):
@@ -117,84 +150,57 @@ def _tiles(results: Sequence[RunResult]) -> list[dict[str, str]]:
     else:
         detections = sum(len(result.trace.detections) for result in results)
         tiles = [('detections', str(detections)), *tiles]
+    if twins:
+        correlation = compare(twins).score_correlation
+        tiles.append(('correlation of scores with FP32', ratio(correlation)))
     return [{'name': name, 'value': value} for name, value in tiles]
 
 
-def _run_row(result: RunResult) -> tuple[str, ...]:
-    return (
-        result.name,
-        count(result.events),
-        count(result.events_found),
-        ratio(result.false_alarms_per_hour, digits=1),
-        percent(result.normal_in_alarm),
-        ratio(result.average_precision),
-        ratio(result.roc_auc),
-        seconds(result.median_delay_s),
-        percent(result.fp16_share),
-        seconds(result.duration_s),
-    )
+def _fidelity(twins: Sequence[Twins]) -> dict[str, Any] | None:
+    if not twins:
+        return None
+    fidelity = compare(twins)
+    found = ''
+    if fidelity.events is not None:
+        found = (
+            f'Of {fidelity.events} true events, both precisions found {fidelity.events_both}, '
+            f'4 bits alone {fidelity.events_int4_alone}, FP32 alone {fidelity.events_fp32_alone}. '
+        )
+    return {
+        'told': f'{found}{percent(fidelity.alarm_agreement)} of {fidelity.hops:,} hops are in '
+        'alarm at both or at neither.',
+        'cards': fidelity_cards(twins, fidelity),
+        'table': fidelity_table(twins),
+    }
 
 
 def _run_view(run: ReportRun, channels: Sequence[str]) -> dict[str, Any]:
     result = run.result
     picture = ''
     if len(result.trace.first_ns):
-        svg = run_figure(result, run.recording, channels).encode()
-        picture = 'data:image/svg+xml;base64,' + base64.b64encode(svg).decode()
+        twin = run.twin.trace if run.twin else None
+        picture = data_uri(run_figure(result, run.recording, channels, twin=twin))
     return {
         'name': result.name,
         'picture': picture,
+        'alt': _in_words(result),
         'has_truth': result.truths is not None,
-        'events': _events(result, channels),
+        'has_signals': run.recording is not None,
+        'has_twin': run.twin is not None and result.truths is not None,
+        'events': event_rows(result, channels, twin=run.twin),
         'counts': _told(result.counts),
     }
 
 
+def _in_words(result: RunResult) -> str:
+    shown = f'Signals, score against threshold, and route of {result.name} over time'
+    if result.truths is None:
+        return f'{shown}: {len(result.trace.detections)} detections.'
+    return (
+        f'{shown}: {result.events_found} of {result.events} true events found, '
+        f'{result.false_alarms} false alarms.'
+    )
+
+
 def _told(counts: Mapping[str, int]) -> str:
     return ', '.join(f'{name.replace("_", " ")} {n:,}' for name, n in counts.items() if n)
-
-
-def _events(result: RunResult, channels: Sequence[str]) -> list[dict[str, Any]]:
-    """True events and unmatched detections in order of time."""
-    zero_ns = result.zero_ns
-    rows: list[tuple[int, dict[str, Any]]] = []
-    if result.matching is None:
-        detections: Sequence[Detection] = result.trace.detections
-        verdict = 'detected'
-    else:
-        detections, verdict = result.matching.false_alarms, 'false alarm'
-        for match in result.matching.matches:
-            row = _row(match.truth.kind, match.truth.onset_ns, _verdict(match), zero_ns)
-            row['delay'] = seconds(match.delay_s)
-            rows.append((match.truth.onset_ns, row | _alarm(match.detection, channels, zero_ns)))
-    for hit in detections:
-        row = _row('', None, verdict, zero_ns)
-        rows.append((hit.onset_ns, row | _alarm(hit, channels, zero_ns)))
-    return [row for _, row in sorted(rows, key=lambda item: item[0])]
-
-
-def _verdict(match: Match) -> str:
-    if not match.is_found:
-        return 'missed'
-    return 'found, standing' if match.is_standing else 'found'
-
-
-def _row(kind: str, onset_ns: int | None, verdict: str, zero_ns: int) -> dict[str, Any]:
-    onset = '' if onset_ns is None else _clock(onset_ns, zero_ns)
-    return {'kind': kind, 'onset': onset, 'verdict': verdict, 'delay': ''}
-
-
-def _alarm(hit: Detection | None, channels: Sequence[str], zero_ns: int) -> dict[str, Any]:
-    if hit is None:
-        return {'alarm': '', 'peak': '', 'parts': []}
-    order = np.argsort(-hit.contributions, kind='stable')[:3]
-    shares = [(channels[c], round(100 * float(hit.contributions[c]))) for c in order]
-    return {
-        'alarm': f'{_clock(hit.onset_ns, zero_ns)} – {_clock(hit.end_ns, zero_ns)}',
-        'peak': f'{hit.peak_score:.1f}',
-        'parts': [{'channel': name, 'percent': share} for name, share in shares if share],
-    }
-
-
-def _clock(stamp_ns: int, zero_ns: int) -> str:
-    return f'{(stamp_ns - zero_ns) / NS_PER_S:.2f} s'

@@ -11,9 +11,18 @@ import numpy as np
 from taolora_ros.evaluation.events import Matching, Truth, cover, match_events
 from taolora_ros.evaluation.metrics import average_precision, median, roc_auc, share
 from taolora_ros.evaluation.trace import Trace
-from taolora_ros.samples import NS_PER_S
+from taolora_ros.samples import NS_PER_S, Bools
 
 NS_PER_HOUR = 3600 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowKinds:
+    """What each of the R rows of a trace is."""
+
+    watched: Bools  # [R] after the warm-up
+    anomalous: Bools  # [R] its cell touches a true event
+    normal: Bools  # [R] watched, outside true events and the tolerance after them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,9 +40,11 @@ class RunResult:
     events_unwatched: int  # true events over before the detector watched
     fp16_share: float | None  # share of the watched tokens on the FP16 path
     normal_fp16_share: float | None
+    event_fp16_share: float | None  # among the rows of true events
     zero_ns: int  # what the times shown are counted from
     counts: Mapping[str, int] = field(default_factory=dict)  # of the intake
     wall_s: float = 0.0  # what the run took
+    tolerance_s: float = 0.0  # how long after its end a true event might still be reported
 
     @property
     def events(self) -> int | None:
@@ -71,6 +82,18 @@ class RunResult:
         return float(trace.last_ns[-1] + trace.period_ns - trace.first_ns[0]) / NS_PER_S
 
 
+def row_kinds(trace: Trace, truths: Sequence[Truth], *, tolerance_s: float) -> RowKinds:
+    """Tell normal rows from anomalous ones; those within the tolerance are neither."""
+    stamps, period_ns = trace.row_stamps_ns, trace.period_ns
+    late_ns = round(tolerance_s * NS_PER_S)
+    watched = trace.rows(trace.is_watching)
+    anomalous = cover(stamps, [(t.onset_ns, t.end_ns) for t in truths], period_ns=period_ns)
+    excused = cover(
+        stamps, [(t.onset_ns, t.end_ns + late_ns) for t in truths], period_ns=period_ns
+    )
+    return RowKinds(watched, anomalous, watched & ~excused)
+
+
 def judge(
     name: str,
     trace: Trace,
@@ -96,7 +119,6 @@ def judge(
         wall_s: what the run took.
         zero_ns: what shown times are counted from; the first token's first row unless given.
     """
-    watching = trace.rows(trace.is_watching)
     base: dict[str, Any] = {
         'name': name,
         'trace': trace,
@@ -104,6 +126,7 @@ def judge(
         'counts': dict(counts or {}),
         'wall_s': wall_s,
         'zero_ns': trace.start_ns if zero_ns is None else zero_ns,
+        'tolerance_s': tolerance_s,
     }
     if truths is None:
         return RunResult(
@@ -115,33 +138,30 @@ def judge(
             normal_in_alarm=None,
             events_unwatched=0,
             normal_fp16_share=None,
+            event_fp16_share=None,
             **base,
         )
-    period_ns = trace.period_ns
-    tolerance_ns = round(tolerance_s * NS_PER_S)
-    stamps = trace.row_stamps_ns
-    anomalous = cover(stamps, [(t.onset_ns, t.end_ns) for t in truths], period_ns=period_ns)
-    excused = cover(
-        stamps, [(t.onset_ns, t.end_ns + tolerance_ns) for t in truths], period_ns=period_ns
-    )
+    period_ns, stamps = trace.period_ns, trace.row_stamps_ns
+    kinds = row_kinds(trace, truths, tolerance_s=tolerance_s)
     in_alarm = cover(
         stamps, [(d.onset_ns, d.end_ns + 1) for d in trace.detections], period_ns=period_ns
     )
-    normal = watching & ~excused
-    scores = trace.rows(trace.scores)
+    watched, labels, scores = kinds.watched, kinds.anomalous, trace.rows(trace.scores)
     unwatched = [
         truth
         for truth in truths
-        if not cover(stamps, [(truth.onset_ns, truth.end_ns)], period_ns=period_ns)[watching].any()
+        if not cover(stamps, [(truth.onset_ns, truth.end_ns)], period_ns=period_ns)[watched].any()
     ]
+    routed = trace.rows(trace.is_transient)
     return RunResult(
         truths=tuple(sorted(truths, key=lambda truth: truth.onset_ns)),
         matching=match_events(truths, trace.detections, tolerance_s=tolerance_s),
-        average_precision=average_precision(anomalous[watching], scores[watching]),
-        roc_auc=roc_auc(anomalous[watching], scores[watching]),
-        normal_hours=int(np.count_nonzero(normal)) * period_ns / NS_PER_HOUR,
-        normal_in_alarm=share(in_alarm, normal),
+        average_precision=average_precision(labels[watched], scores[watched]),
+        roc_auc=roc_auc(labels[watched], scores[watched]),
+        normal_hours=int(np.count_nonzero(kinds.normal)) * period_ns / NS_PER_HOUR,
+        normal_in_alarm=share(in_alarm, kinds.normal),
         events_unwatched=len(unwatched),
-        normal_fp16_share=share(trace.rows(trace.is_transient), normal),
+        normal_fp16_share=share(routed, kinds.normal),
+        event_fp16_share=share(routed, labels & watched),
         **base,
     )

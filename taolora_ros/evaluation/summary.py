@@ -96,6 +96,7 @@ def run_to_mapping(run: RunResult, channels: Sequence[str]) -> dict[str, Any]:
         'median_delay_s': run.median_delay_s,
         'fp16_share': run.fp16_share,
         'normal_fp16_share': run.normal_fp16_share,
+        'event_fp16_share': run.event_fp16_share,
         'tokens': len(run.trace.first_ns),
         'tokens_watched': int(np.count_nonzero(run.trace.is_watching)),
         'duration_s': run.duration_s,

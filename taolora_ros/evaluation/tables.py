@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from taolora_ros.evaluation.fidelity import Twins, compare
 from taolora_ros.evaluation.phrases import count, percent, ratio, seconds
 from taolora_ros.evaluation.runs import RunResult
 from taolora_ros.evaluation.summary import KindResult, by_kind, summarize
@@ -40,6 +41,28 @@ def print_results(console: Console, results: Sequence[RunResult], channels: Sequ
             console.print(
                 f'{result.name}: {listed}', style='yellow', highlight=False, markup=False
             )
+
+
+def print_fidelity(console: Console, twins: Sequence[Twins]) -> None:
+    """In a line, what 4 bits changed; nothing where the FP32 twin didn't run."""
+    if not twins:
+        return
+    fidelity = compare(twins)
+    found = ''
+    if fidelity.events is not None:
+        found = (
+            f'{count(fidelity.events_both)} of {count(fidelity.events)} events found by both, '
+            f'{count(fidelity.events_int4_alone)} by 4 bits alone, '
+            f'{count(fidelity.events_fp32_alone)} by FP32 alone; '
+        )
+    console.print(
+        f'4 bits against FP32: {found}{percent(fidelity.alarm_agreement)} of hops agree on the '
+        f'alarm; correlation of scores {ratio(fidelity.score_correlation)}, 95 % within '
+        f'{ratio(fidelity.p95_difference, digits=2)} decades',
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def kinds_table(kinds: Sequence[KindResult]) -> Table:

@@ -90,6 +90,48 @@ def test_report_is_written(rotor_artifact: Path, struck_bag: Path, tmp_path: Pat
     page = path.read_text(encoding='utf-8')
     assert 'data:image/svg+xml;base64,' in page
     assert 'false alarms an hour' in page
+    assert 'Events found against false alarms' in page
+    assert '4 bits against FP32' in page
+
+
+def test_fp32_twin_runs_beside_the_4_bit_model(
+    rotor_artifact: Path, struck_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = evaluate(tmp_path, rotor_artifact, struck_bag)
+    (run_data,) = data['runs']
+    assert data['events_found_fp32'] == run_data['events_found_fp32'] == 1
+    assert run_data['average_precision_fp32'] > 0.5
+    fidelity = data['fidelity']
+    assert fidelity['hops'] == run_data['tokens_watched']
+    assert 0.5 < fidelity['score_correlation'] < 1.0  # the same but for rounding
+    assert 0 < fidelity['p95_difference'] < fidelity['largest_difference']
+    assert (fidelity['events_both'], fidelity['events_fp32_alone']) == (1, 0)
+    assert '4 bits against FP32' in capsys.readouterr().out
+
+
+def test_fp32_twin_can_be_left_out(
+    rotor_artifact: Path, struck_bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = evaluate(tmp_path, rotor_artifact, struck_bag, '--no-fp32')
+    assert data['fidelity'] is None
+    assert run(['evaluate', str(rotor_artifact), str(struck_bag)]) == 0  # nobody asked for it
+    assert '4 bits against FP32' not in capsys.readouterr().out
+
+
+def test_operating_curve_passes_through_what_was_found(
+    rotor_artifact: Path, struck_bag: Path, tmp_path: Path
+) -> None:
+    data = evaluate(tmp_path, rotor_artifact, struck_bag, '--no-fp32')
+    levels = data['operating_curve']
+    assert [level['threshold'] for level in levels] == sorted(
+        level['threshold'] for level in levels
+    )
+    assert levels[-1]['events_found'] == 0
+    assert any(
+        (level['events_found'], level['false_alarms'])
+        == (data['events_found'], data['false_alarms'])
+        for level in levels
+    )
 
 
 def test_bag_shorter_than_the_warm_up_is_told(

@@ -90,6 +90,7 @@ def test_normal_time_in_alarm_is_a_share_of_normal_rows(run: RunResult) -> None:
 def test_share_on_the_fp16_path_leaves_the_warm_up_out(run: RunResult) -> None:
     assert run.fp16_share == pytest.approx(3 / 9)
     assert run.normal_fp16_share == pytest.approx(1 / 6)
+    assert run.event_fp16_share == 1.0
 
 
 def test_permanent_alarm_finds_everything_and_is_seen_to_stand_always() -> None:

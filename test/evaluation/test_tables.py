@@ -6,8 +6,9 @@ import numpy as np
 from rich.console import Console
 
 from taolora_ros.evaluation.events import Detection
+from taolora_ros.evaluation.report import ReportRun, twins_of
 from taolora_ros.evaluation.runs import RunResult, judge
-from taolora_ros.evaluation.tables import print_results
+from taolora_ros.evaluation.tables import print_fidelity, print_results
 from taolora_ros.evaluation.trace import Trace
 
 PERIOD_NS = 10_000_000
@@ -64,3 +65,16 @@ def test_run_without_a_token_says_that_nothing_was_scored() -> None:
     said = printed(run_with({}, tokens=0))
     assert 'bag: no labels; 0 events' in said
     assert 'nothing was scored' in said
+
+
+def test_what_4_bits_changed_is_one_line(report_run: ReportRun) -> None:
+    said = io.StringIO()
+    print_fidelity(Console(file=said, width=80), twins_of([report_run]))
+    (line,) = said.getvalue().splitlines()
+    assert '1 of 2 events found by both, 0 by 4 bits alone, 1 by FP32 alone' in line
+
+
+def test_nothing_is_said_of_a_twin_that_did_not_run() -> None:
+    said = io.StringIO()
+    print_fidelity(Console(file=said), [])
+    assert said.getvalue() == ''
