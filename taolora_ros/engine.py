@@ -12,6 +12,7 @@ from taolora_ros.detection.scoring import Score, ScoreCalibration, score
 from taolora_ros.detection.thresholds import AlarmRate
 from taolora_ros.detection.watch import Watch, WatchModel, warmup_rows
 from taolora_ros.errors import ArtifactError
+from taolora_ros.model.dual_path import BuildLayer
 from taolora_ros.preservation.buffer import OutlierBuffer
 from taolora_ros.samples import NS_PER_S, Event, Floats, Gap, Hop, Phase, Routing, Row
 
@@ -49,22 +50,30 @@ class DetectorModel:
 class Engine:
     """Pushes rows through a trained detector, one hop at a time."""
 
-    def __init__(self, model: DetectorModel, config: Config | None = None) -> None:
+    def __init__(
+        self,
+        model: DetectorModel,
+        config: Config | None = None,
+        *,
+        build: BuildLayer | None = None,
+    ) -> None:
         """Start a session.
 
         Args:
             model: the trained detector.
             config: settings for detection and preservation; the model's own by default.
+            build: the arithmetic of the dense layers; routed TAO-LoRA by default.
 
         Raises:
-            ArtifactError: `config` asks for something that the model was not trained for.
+            ArtifactError: `config` asks for something that the model was not trained for, or
+                `build` for FP32 weights that it was saved without.
         """
         self.model = model
         self._config = config or model.config
         require_trained(model.config, self._config)
         self._patch = model.config.window.patch
         self._period_ns = NS_PER_S / model.config.ingest.sample_rate_hz
-        self._watch = Watch(model.watch)
+        self._watch = Watch(model.watch, build)
         self._tracker = EventTracker(self._config.detection)
         self.buffer = OutlierBuffer(
             self._config.preservation,

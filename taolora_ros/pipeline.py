@@ -6,6 +6,7 @@ from taolora_ros.config import Config
 from taolora_ros.engine import DetectorModel, Engine
 from taolora_ros.ingest.intake import Intake
 from taolora_ros.ingest.types import TypeRegistry
+from taolora_ros.model.dual_path import BuildLayer
 from taolora_ros.samples import Gap, Hop, RawMessage, Row
 
 
@@ -13,7 +14,12 @@ class Pipeline:
     """Intake and engine of one trained detector."""
 
     def __init__(
-        self, model: DetectorModel, registry: TypeRegistry, config: Config | None = None
+        self,
+        model: DetectorModel,
+        registry: TypeRegistry,
+        config: Config | None = None,
+        *,
+        build: BuildLayer | None = None,
     ) -> None:
         """Make ready for a stream.
 
@@ -21,10 +27,11 @@ class Pipeline:
             model: the trained detector.
             registry: definitions of the message types that will come.
             config: settings for detection, preservation and intake; the model's own by default.
+            build: the arithmetic of the dense layers; routed TAO-LoRA by default.
         """
         settings = config or model.config
         self.intake = Intake(model.channels, settings.ingest, registry)
-        self.engine = Engine(model, settings)
+        self.engine = Engine(model, settings, build=build)
 
     def push(self, message: RawMessage) -> list[Hop]:
         """Take one message; returns the hops that it completed, most often none."""

@@ -7,6 +7,8 @@ import numpy as np
 
 from taolora_ros.config import Config
 from taolora_ros.engine import DetectorModel, Engine
+from taolora_ros.model.base import Precision
+from taolora_ros.model.dual_path import DualPathWeights, Layer, at_precision
 from taolora_ros.samples import NS_PER_S, Event, EventState, Gap, Hop, Phase, Recording, Row
 
 Rotor = Callable[[float, int], Recording]
@@ -203,3 +205,24 @@ def test_a_finished_stream_can_go_on_without_a_broken_token(
     engine.finish()
     after = _push(engine, rows[1002:])
     assert all(hop.last_ns - hop.first_ns == 30_000_000 for hop in after)
+
+
+def test_every_dense_layer_runs_in_the_arithmetic_that_is_asked_for(
+    rotor_model: DetectorModel, make_rotor: Rotor
+) -> None:
+    names = []
+    activation = rotor_model.config.quantization.activation
+    exact = at_precision(Precision.FP32, activation)
+
+    def build(name: str, weights: DualPathWeights) -> Layer:
+        names.append(name)
+        return exact(name, weights)
+
+    rows = _rows(make_rotor(6.0, 80))
+    twin = [hop.score for hop in _push(Engine(rotor_model, build=build), rows)]
+    routed = [hop.score for hop in _push(Engine(rotor_model), rows)]
+    asked = at_precision(Precision.INT4_ROUTED, activation)
+    assert names == ['skip.linear', 'relation'] == list(rotor_model.watch.layers())
+    assert [hop.score for hop in _push(Engine(rotor_model, build=asked), rows)] == routed
+    assert twin != routed
+    np.testing.assert_allclose(twin, routed, atol=0.5)  # -log10 p: rounding is small

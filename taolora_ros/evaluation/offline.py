@@ -11,6 +11,8 @@ from taolora_ros.bags import bag_types, read_messages, resolve_channels
 from taolora_ros.config import Config
 from taolora_ros.engine import DetectorModel
 from taolora_ros.evaluation.trace import Trace, record
+from taolora_ros.model.base import Precision
+from taolora_ros.model.dual_path import at_precision
 from taolora_ros.pipeline import Pipeline
 from taolora_ros.samples import NS_PER_S, Hop
 
@@ -23,20 +25,29 @@ class OfflineRun:
     counts: Mapping[str, int]
 
 
-def run_bag(model: DetectorModel, bag: Path, config: Config | None = None) -> OfflineRun:
+def run_bag(
+    model: DetectorModel,
+    bag: Path,
+    config: Config | None = None,
+    *,
+    precision: Precision = Precision.INT4_ROUTED,
+) -> OfflineRun:
     """Stream a bag through a fresh pipeline.
 
     Args:
         model: the trained detector.
         bag: the recording.
         config: settings of intake and detection; the model's own by default.
+        precision: the arithmetic of the dense layers.
 
     Raises:
+        ArtifactError: FP32 is asked of a model that was saved without its FP32 twin.
         BagError: the bag can't be read.
         ChannelError: it lacks a channel of the model.
     """
     resolve_channels(bag, model.channels)
-    pipeline = Pipeline(model, bag_types(bag), config)
+    build = at_precision(precision, model.config.quantization.activation)
+    pipeline = Pipeline(model, bag_types(bag), config, build=build)
     trace = record(
         _hops(pipeline, bag),
         channels=len(model.channels),

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.config import Activation, Config, ModelConfig
-from taolora_ros.model.base import Precision
-from taolora_ros.model.dual_path import DualPath, DualPathWeights
+from taolora_ros.config import Config, ModelConfig
+from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
 from taolora_ros.model.tensors import TensorReader, Tensors
 from taolora_ros.quantization.int4 import padded
 from taolora_ros.samples import Bools, Float32s
@@ -151,18 +150,12 @@ class Correction:
     """The correction ready to run, with the convolutions' past as its state."""
 
     def __init__(
-        self,
-        weights: CorrectionWeights,
-        shape: ModelConfig,
-        *,
-        activation: Activation,
-        precision: Precision,
+        self, weights: CorrectionWeights, shape: ModelConfig, *, build: BuildLayer
     ) -> None:
         self._weights = weights
         self._dilations = [dilation(index, shape) for index in range(len(weights.blocks))]
         self._layers = {
-            name: DualPath(layer, activation=activation, precision=precision)
-            for name, layer in weights.layers()
+            name: build(f'correction.{name}', layer) for name, layer in weights.layers()
         }
         self._past: list[Float32s] = []
         self.reset()

@@ -5,7 +5,9 @@ M rows, K inputs (padded to a multiple of G), N outputs, R rank, G group size.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -101,37 +103,73 @@ class DualPathWeights:
         )
 
 
-class DualPath:
-    """A layer ready to run.
+class Layer(Protocol):
+    """A dense layer ready to run."""
 
-    Raises:
-        ArtifactError: FP32 is asked of a layer that was saved without its dense weights.
+    def __call__(self, x: Float32s, is_transient: Bools) -> Float32s:
+        """Apply the layer to rows `[M, K]` with their mask `[M]`; returns `[M, N]` float32."""
+
+
+# From a layer's name in the network, e.g. 'skip.linear', and its weights to what runs it.
+BuildLayer = Callable[[str, DualPathWeights], Layer]
+
+
+def at_precision(precision: Precision, activation: Activation) -> BuildLayer:
+    """Layers that run in our own arithmetic.
+
+    The builder raises ArtifactError where FP32 is asked of a layer that was saved without its
+    dense weights.
+    """
+
+    def build(name: str, weights: DualPathWeights) -> Layer:
+        if precision is not Precision.FP32:
+            return DualPath(weights, activation=activation, precision=precision)
+        if weights.dense is None:
+            raise ArtifactError(
+                f'layer {name!r} was saved without its FP32 twin; use a 4-bit precision'
+            )
+        return Dense(weights.dense, weights.bias.astype(np.float32))
+
+    return build
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense:
+    """The FP32 twin: X·W + bias, the same for every row."""
+
+    weight: Float32s  # [K, N]
+    bias: Float32s  # [N]
+
+    def __call__(self, x: Float32s, is_transient: Bools) -> Float32s:
+        """Apply the layer to rows `[M, K]`; returns `[M, N]` float32."""
+        y: Float32s = x @ self.weight
+        y += self.bias
+        return y
+
+
+class DualPath:
+    """A layer at 4 bits, ready to run.
+
+    Args:
+        weights: what it holds.
+        activation: how a row's scale is chosen.
+        precision: which rows take the low-rank path as well.
     """
 
     def __init__(
         self, weights: DualPathWeights, *, activation: Activation, precision: Precision
     ) -> None:
-        self.weights = weights
+        self._steady = weights.steady
         self._activation = activation
         self._precision = precision
-        bias = weights.bias.astype(np.float32)
-        if precision is Precision.FP32:
-            if weights.dense is None:
-                raise ArtifactError(
-                    'the model was saved without its FP32 twin; use a 4-bit precision'
-                )
-            self._dense, self._bias = weights.dense, bias
-        else:
-            self._operands = linear.prepare(weights.weight, weights.low_rank, bias)
+        self._operands = linear.prepare(
+            weights.weight, weights.low_rank, weights.bias.astype(np.float32)
+        )
 
     def __call__(self, x: Float32s, is_transient: Bools) -> Float32s:
         """Apply the layer to rows `[M, K]` with their mask `[M]`; returns `[M, N]` float32."""
-        if self._precision is Precision.FP32:
-            y: Float32s = x @ self._dense
-            y += self._bias
-            return y
         mask = self._mask(is_transient)
-        quantized = quantize(x, self.weights.steady, mask, self._activation)
+        quantized = quantize(x, self._steady, mask, self._activation)
         return linear.dual_path_linear(x, quantized, self._operands, mask)
 
     def _mask(self, is_transient: Bools) -> Bools:

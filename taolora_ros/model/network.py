@@ -17,7 +17,7 @@ from taolora_ros.config import Config
 from taolora_ros.errors import ArtifactError, nearest
 from taolora_ros.model.base import Precision
 from taolora_ros.model.correction import Correction, CorrectionWeights, token_rows
-from taolora_ros.model.dual_path import DualPathWeights
+from taolora_ros.model.dual_path import BuildLayer, DualPathWeights, at_precision
 from taolora_ros.model.skip import Skip, SkipWeights
 from taolora_ros.model.tensors import TensorReader, Tensors
 from taolora_ros.samples import Bools, Float32s
@@ -99,25 +99,21 @@ class NetworkWeights:
 class Network:
     """The network ready to run.
 
-    Raises:
-        ArtifactError: FP32 is asked of a model that was saved without its FP32 twin.
+    Args:
+        weights: all tensors.
+        build: the arithmetic of the dense layers; routed TAO-LoRA by default.
     """
 
-    def __init__(
-        self, weights: NetworkWeights, *, precision: Precision = Precision.INT4_ROUTED
-    ) -> None:
+    def __init__(self, weights: NetworkWeights, *, build: BuildLayer | None = None) -> None:
         self.weights = weights
         self._patch = weights.config.window.patch
         self._group = weights.config.quantization.group
         shape, activation = weights.config.model, weights.config.quantization.activation
-        self._skip = Skip(
-            weights.skip, order=shape.order, activation=activation, precision=precision
-        )
+        build = build or at_precision(Precision.INT4_ROUTED, activation)
+        self._skip = Skip(weights.skip, order=shape.order, build=build)
         self._correction: Correction | None = None
         if weights.correction is not None:
-            self._correction = Correction(
-                weights.correction, shape, activation=activation, precision=precision
-            )
+            self._correction = Correction(weights.correction, shape, build=build)
         self._last: Float32s | None = None  # [1, I] the row before the next patch
         self._pending: Float32s = self._nothing()  # [P, I] correction of the next patch
 

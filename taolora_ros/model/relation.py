@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.config import Activation, Config
-from taolora_ros.model.base import Precision
-from taolora_ros.model.dual_path import DualPath, DualPathWeights
+from taolora_ros.config import Config
+from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
 from taolora_ros.model.tensors import TensorReader, Tensors
 from taolora_ros.samples import Float32s
 
@@ -79,11 +78,9 @@ def relation_rows(rows: Float32s, group: int) -> Float32s:
 class Relation:
     """The relation ready to run, one patch at a time."""
 
-    def __init__(
-        self, weights: RelationWeights, *, group: int, activation: Activation, precision: Precision
-    ) -> None:
-        self._layer = DualPath(weights.linear, activation=activation, precision=precision)
-        self._group = group
+    def __init__(self, weights: RelationWeights, *, build: BuildLayer) -> None:
+        self._layer = build('relation', weights.linear)
+        self._group = weights.linear.weight.group
         self._history: Float32s = np.zeros((LAGS[-1], weights.channels), np.float32)
         self._is_empty = True
 

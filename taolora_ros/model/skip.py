@@ -18,9 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taolora_ros.config import Activation, Config
-from taolora_ros.model.base import Precision
-from taolora_ros.model.dual_path import DualPath, DualPathWeights
+from taolora_ros.config import Config
+from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
 from taolora_ros.model.tensors import TensorReader, Tensors
 from taolora_ros.quantization.int4 import LARGEST, padded
 from taolora_ros.samples import Bools, Float32s
@@ -113,14 +112,12 @@ def own_columns(*, inputs: int, order: int, group: int) -> npt.NDArray[np.intp]:
 class Skip:
     """The skip ready to run, with the last `order` rows as its state."""
 
-    def __init__(
-        self, weights: SkipWeights, *, order: int, activation: Activation, precision: Precision
-    ) -> None:
+    def __init__(self, weights: SkipWeights, *, order: int, build: BuildLayer) -> None:
         self._spread = weights.spread
         self._own = weights.own
         self._order = order
         self._group = weights.linear.weight.group
-        self._linear = DualPath(weights.linear, activation=activation, precision=precision)
+        self._linear = build('skip.linear', weights.linear)
         inputs = weights.spread.shape[0]
         self._columns = own_columns(inputs=inputs, order=order, group=self._group)
         clips = np.repeat(weights.linear.steady, self._group) * np.float32(LARGEST + 0.5)

@@ -16,6 +16,7 @@ from torch import Tensor
 from taolora_ros.config import Config
 from taolora_ros.model.base import Precision
 from taolora_ros.model.correction import token_rows
+from taolora_ros.model.dual_path import at_precision
 from taolora_ros.model.network import Network, NetworkWeights
 from taolora_ros.model.skip import SkipWeights
 from taolora_ros.samples import Float32s, Floats
@@ -47,7 +48,8 @@ def residual(rows: Float32s, skip: SkipWeights, config: Config) -> Float32s:
     """Rows minus the skip's FP32 prediction, for whole patches `[n·P, I]`."""
     patch = config.window.patch
     usable = rows[: rows.shape[0] // patch * patch]
-    network = Network(NetworkWeights(config=config, skip=skip), precision=Precision.FP32)
+    exact = at_precision(Precision.FP32, config.quantization.activation)
+    network = Network(NetworkWeights(config=config, skip=skip), build=exact)
     prediction = network.run(usable, np.zeros(usable.shape[0] // patch, bool))
     error: Float32s = usable - prediction
     return error

@@ -8,12 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from taolora_ros.config import Config
+from taolora_ros.config import Activation, Config
 from taolora_ros.errors import ArtifactError
 from taolora_ros.model.base import Precision
+from taolora_ros.model.dual_path import at_precision
 from taolora_ros.model.network import Network, NetworkWeights
 
 PATCH = 4
+ACTIVATION = Activation.TIME_AWARE
 Make = Callable[..., NetworkWeights]
 
 
@@ -30,7 +32,7 @@ def test_stepping_equals_running_the_whole(
     weights: NetworkWeights, rows: np.ndarray, precision: Precision
 ) -> None:
     mask = np.random.default_rng(2).random(40) < 0.3
-    network = Network(weights, precision=precision)
+    network = Network(weights, build=at_precision(precision, ACTIVATION))
     np.testing.assert_allclose(
         network.run(rows, mask), stepped(network, rows, mask), rtol=1e-6, atol=1e-5
     )
@@ -64,7 +66,7 @@ def test_the_first_patch_is_predicted_from_its_first_row(weights: NetworkWeights
     held = dataclasses.replace(
         skip, skip=dataclasses.replace(skip.skip, linear=zero, own=np.zeros_like(skip.skip.own))
     )
-    network = Network(held, precision=Precision.FP32)
+    network = Network(held, build=at_precision(Precision.FP32, ACTIVATION))
     np.testing.assert_array_equal(network.step(level, False), level)
 
 
@@ -79,7 +81,7 @@ def test_reset_forgets_the_past(weights: NetworkWeights, rows: np.ndarray) -> No
 def test_never_and_always_override_the_mask(weights: NetworkWeights, rows: np.ndarray) -> None:
     mask = np.arange(40) % 2 == 0
     routed, never, always = (
-        Network(weights, precision=precision)
+        Network(weights, build=at_precision(precision, ACTIVATION))
         for precision in (Precision.INT4_ROUTED, Precision.INT4_NEVER, Precision.INT4_ALWAYS)
     )
     np.testing.assert_array_equal(never.run(rows, mask), routed.run(rows, np.zeros(40, bool)))
@@ -132,7 +134,7 @@ def test_a_model_without_its_twin_runs_at_4_bits_alone(weights: NetworkWeights) 
     bare = NetworkWeights.from_tensors(tensors, weights.config)
     assert Network(bare).step(np.zeros((PATCH, 5), np.float32), True).shape == (PATCH, 5)
     with pytest.raises(ArtifactError, match='without its FP32 twin'):
-        Network(bare, precision=Precision.FP32)
+        Network(bare, build=at_precision(Precision.FP32, ACTIVATION))
 
 
 def test_every_tensor_of_another_shape_is_refused(weights: NetworkWeights) -> None:
