@@ -10,6 +10,7 @@ import pytest
 from taolora_ros.config import Config, ModelConfig, QuantizationConfig, TrainingConfig
 from taolora_ros.errors import CalibrationError
 from taolora_ros.model.base import Precision
+from taolora_ros.model.dual_path import at_precision
 from taolora_ros.model.network import Network, NetworkWeights
 from taolora_ros.training.augmentation import Disturbance, disturb
 from taolora_ros.training.network_fit import fit_network
@@ -49,7 +50,8 @@ def residual(weights: NetworkWeights, rows: np.ndarray, precision: Precision) ->
     patch = weights.config.window.patch
     rows = rows[: len(rows) // patch * patch]
     mask = np.zeros(len(rows) // patch, bool)
-    return (rows - Network(weights, precision=precision).run(rows, mask))[64:]
+    build = at_precision(precision, weights.config.quantization.activation)
+    return (rows - Network(weights, build=build).run(rows, mask))[64:]
 
 
 @pytest.fixture(scope='module')

@@ -6,6 +6,7 @@ import pytest
 from taolora_ros.config import Config, QuantizationConfig
 from taolora_ros.errors import ArtifactError
 from taolora_ros.model.base import Precision
+from taolora_ros.model.dual_path import at_precision
 from taolora_ros.model.relation import LAGS, Relation, RelationWeights, relation_rows
 from taolora_ros.training.relation_fit import fit_relation
 
@@ -32,9 +33,8 @@ def weights() -> RelationWeights:
 
 
 def _departures(weights: RelationWeights, rows: np.ndarray, precision: Precision) -> np.ndarray:
-    relation = Relation(
-        weights, group=GROUP, activation=CONFIG.quantization.activation, precision=precision
-    )
+    build = at_precision(precision, CONFIG.quantization.activation)
+    relation = Relation(weights, build=build)
     return np.concatenate(
         [
             relation.step(rows[start : start + 4], is_transient=False)
@@ -87,12 +87,8 @@ def test_streaming_equals_the_whole_recording(weights: RelationWeights) -> None:
 
 
 def test_after_a_reset_the_first_row_stands_for_the_past(weights: RelationWeights) -> None:
-    relation = Relation(
-        weights,
-        group=GROUP,
-        activation=CONFIG.quantization.activation,
-        precision=Precision.INT4_ROUTED,
-    )
+    build = at_precision(Precision.INT4_ROUTED, CONFIG.quantization.activation)
+    relation = Relation(weights, build=build)
     rows = _machine(8, 5)
     first = relation.step(rows[:4], is_transient=False)
     relation.step(rows[4:], is_transient=False)

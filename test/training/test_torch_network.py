@@ -8,7 +8,7 @@ import pytest
 from taolora_ros.config import Activation, ModelConfig
 from taolora_ros.model.base import Precision
 from taolora_ros.model.correction import BlockWeights, Correction, CorrectionWeights
-from taolora_ros.model.dual_path import DualPathWeights
+from taolora_ros.model.dual_path import DualPathWeights, at_precision
 from taolora_ros.quantization.int4 import fit_int4
 from taolora_ros.quantization.low_rank import no_low_rank
 
@@ -56,7 +56,8 @@ def numpy_twin(network: TorchCorrection) -> Correction:
         gain=network.vector('gain'),
         head=layer('head'),
     )
-    return Correction(weights, SHAPE, activation=Activation.TIME_AWARE, precision=Precision.FP32)
+    exact = at_precision(Precision.FP32, Activation.TIME_AWARE)
+    return Correction(weights, SHAPE, build=exact)
 
 
 @pytest.mark.parametrize('tokens', [1, 2, 77])
