@@ -34,7 +34,7 @@ _ROOM = 22.0  # °C
 _LOSS = 0.022  # W per (Nm)²
 _RESISTANCE = 0.55  # K/W
 _CAPACITY = 700.0  # J/K
-_WARM_S = 30  # the machine starts as warm as this first time makes it in the long run
+_WARM_S = 10  # s; it starts as warm as work before any fault makes it in the long run
 
 
 @dataclass(frozen=True, kw_only=True)
