@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from taolora_ros.config import Config
-from taolora_ros.model.skip import SkipWeights, own_columns, skip_rows
+from taolora_ros.model.skip import SkipWeights, own_columns, skip_inputs, skip_rows
 from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance, disturb
 from taolora_ros.training.refinement import Rows, fit_refined
 
-RIDGE = 1e-3  # of the regression, over the unit variance of its inputs
+RIDGE = 1e-2  # of the regression, over the unit variance of its inputs
 _SMALLEST_SPREAD = 1e-3  # of a difference, against a channel's unit variance
 _TRANSIENT_ROWS = 4_000  # rows of each kind of disturbance that the low-rank fit sees
 
@@ -45,11 +45,49 @@ def regression(segments: Sequence[Float32s], spread: Float32s, config: Config) -
     return Regression(inputs=np.concatenate(inputs), targets=np.concatenate(targets) / spread)
 
 
-def fit_ridge(rows: Regression, *, ridge: float = RIDGE) -> Floats:
-    """W `[K, N]` of the regression of targets on inputs."""
+def fit_ridge(
+    rows: Regression, spread: Float32s, *, order: int, group: int, ridge: float = RIDGE
+) -> Floats:
+    """W `[K, N]` of the regression of targets on inputs.
+
+    The penalty is on the weights of the plain autoregression x̂[t] = Σ_j x[t−j]·V_j rather than on
+    those of its differences: where rows leave a choice, the prediction tends to the normal mean
+    and not to the last row, so that a level unlike any seen leaves a residual.
+
+    Args:
+        rows: inputs and targets.
+        spread: `[I]` σ.
+        order: past rows that a row sees.
+        group: G.
+        ridge: of V, over the unit variance of its inputs.
+    """
     x = rows.inputs.astype(np.float64)
-    gram = x.T @ x + ridge * x.shape[0] * np.eye(x.shape[1])
-    return np.linalg.solve(gram, x.T @ rows.targets.astype(np.float64)).astype(np.float64)
+    plain = plain_weights(spread, order=order, group=group)
+    channels = np.arange(spread.shape[0])
+    carried = np.zeros((plain.shape[0], spread.shape[0]))
+    carried[channels, channels] = 1.0 / spread  # the last row, which the skip carries exactly
+    level = ridge * x.shape[0]
+    unused = np.diag((plain == 0.0).all(axis=0).astype(np.float64))  # padding
+    gram = x.T @ x + level * (plain.T @ plain) + unused
+    target = x.T @ rows.targets.astype(np.float64) - level * (plain.T @ carried)
+    return np.asarray(np.linalg.solve(gram, target), np.float64)
+
+
+def plain_weights(spread: Float32s, *, order: int, group: int) -> Floats:
+    """What the layer's weights mean for the rows themselves, `[order · I, K]`.
+
+    The layer's input is [x[t−1], …, x[t−order]] times this matrix, so V/σ is this matrix times W,
+    plus 1/σ for a channel's own last row.
+    """
+    inputs = spread.shape[0]
+    plain = np.zeros((order * inputs, skip_inputs(inputs, order=order, group=group)))
+    columns = own_columns(inputs=inputs, order=order, group=group)
+    channels = np.arange(inputs)
+    plain[channels, columns[0]] = 1.0
+    for lag in range(1, order):
+        plain[(lag - 1) * inputs + channels, columns[lag]] = 1.0 / spread
+        plain[lag * inputs + channels, columns[lag]] = -1.0 / spread
+    return plain
 
 
 def fit_skip(
@@ -58,13 +96,15 @@ def fit_skip(
     """Fit the skip to normal segments `[T_i, I]`, each longer than the order."""
     spread = difference_spread(segments)
     rows = regression(segments, spread, config)
-    weight = fit_ridge(rows)
+    weight = fit_ridge(
+        rows, spread, order=config.model.order, group=config.quantization.group
+    )
     residual = rows.targets - rows.inputs @ weight
     columns = own_columns(
         inputs=spread.shape[0], order=config.model.order, group=config.quantization.group
     )
     channels = np.arange(spread.shape[0])
-    own = weight[columns, channels].astype(np.float32)
+    own = weight[columns, channels].astype(np.float16)
     weight[columns, channels] = 0.0
     layer = fit_refined(
         weight,
