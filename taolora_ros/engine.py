@@ -10,7 +10,7 @@ from taolora_ros.config import MAX_MIN_DURATION_S, Config, flat
 from taolora_ros.detection.events import EventTracker
 from taolora_ros.detection.scoring import Score, ScoreCalibration, score
 from taolora_ros.detection.thresholds import AlarmRate
-from taolora_ros.detection.watch import Watch, WatchModel, warmup_rows
+from taolora_ros.detection.watch import Observation, Watch, WatchModel, warmup_rows
 from taolora_ros.errors import ArtifactError
 from taolora_ros.model.dual_path import BuildLayer
 from taolora_ros.preservation.buffer import OutlierBuffer
@@ -74,7 +74,8 @@ class Engine:
         self._patch = model.config.window.patch
         self._period_ns = NS_PER_S / model.config.ingest.sample_rate_hz
         self._watch = Watch(model.watch, build)
-        self._tracker = EventTracker(self._config.detection)
+        self.observation: Observation | None = None  # behind the newest score; None while warming
+        self._tracker = EventTracker(self._config.detection, self._period_ns)
         self.buffer = OutlierBuffer(
             self._config.preservation,
             len(model.channels),
@@ -147,7 +148,7 @@ class Engine:
 
     def _step(self, rows: list[Row]) -> Hop:
         self._first_ns, self._last_ns = rows[0].stamp_ns, rows[-1].stamp_ns
-        observed = self._watch.step(
+        observed = self.observation = self._watch.step(
             np.stack([row.values for row in rows]),
             np.stack([row.peaks for row in rows]),
             is_frozen=self._is_frozen(),

@@ -102,7 +102,7 @@ class Event:
     onset_ns: int
     peak_ns: int
     end_ns: int  # last stamp in alarm so far
-    score: float  # -log10 p of the present hop
+    score: float  # evidence of the present hop, in decades
     peak_score: float
     threshold: float
     p_value: float  # of the peak
@@ -117,7 +117,7 @@ class Hop:
     first_ns: int  # stamp of the token's first row
     last_ns: int  # stamp of its last row
     phase: Phase
-    score: float  # -log10 p; 0 while warming
+    score: float  # combined evidence, in decades; 0 while warming
     threshold: float
     p_value: float  # probability of a normal hop scoring as high; 1 while warming
     contributions: Floats  # [C], sums to 1; to 0 while warming, and where it only ends an event

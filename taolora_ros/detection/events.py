@@ -7,25 +7,37 @@ import math
 import numpy as np
 
 from taolora_ros.config import DetectionConfig
+from taolora_ros.detection.evidence import LONG_ROWS
 from taolora_ros.detection.scoring import Score
 from taolora_ros.samples import NS_PER_S, Event, EventState, Floats, Severity
+
+
+def merge_gap_ns(config: DetectionConfig, period_ns: float) -> int:
+    """Quiet time that parts two events: `merge_s`, or as long as evidence looks back.
+
+    Args:
+        config: settings.
+        period_ns: of the grid.
+    """
+    return max(round(config.merge_s * NS_PER_S), round(LONG_ROWS * period_ns))
 
 
 class EventTracker:
     """Joins alarms into events.
 
     An event begins with the first hop in alarm, once alarms have lasted `min_duration_s`; alarms
-    less than `merge_s` apart belong to it; it ends when that time has passed without one.
+    less than `merge_gap_ns` apart belong to it; it ends when that time has passed without one.
     """
 
-    def __init__(self, config: DetectionConfig) -> None:
+    def __init__(self, config: DetectionConfig, period_ns: float) -> None:
+        self._period_ns = period_ns
         self.retune(config)
         self._next_id = 1
         self._event: _Open | None = None
 
     def retune(self, config: DetectionConfig) -> None:
         """Take new settings; an open event goes on under them."""
-        self._merge_ns = round(config.merge_s * NS_PER_S)
+        self._merge_ns = merge_gap_ns(config, self._period_ns)
         self._min_ns = round(config.min_duration_s * NS_PER_S)
 
     @property

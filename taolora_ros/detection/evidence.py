@@ -1,18 +1,27 @@
 """The evidence for an event: statistics of the newest rows, each sensitive to its own faults.
 
-Of each input i a feature x_i is the logarithm of a power. Sessions differ in what is usual, so x_i
-is first re-based by what the session's warm-up showed, as far as warm-ups can be believed; its
-normal range, from the center c_i to the 99 % quantile, then makes it z_i = (x_i − c_i) / spread_i.
+Each statistic starts from a feature x_i of every input i. Two forms of it become a departure z_i
+that is about 1 at the end of the normal range:
+
+    power    x_i is the logarithm of a power. Sessions differ in what is usual, so it is first
+             re-based by what the session's warm-up showed, as far as warm-ups can be believed;
+             z_i = (x_i − center_i) / spread_i, the spread reaching from the center to the 99 %
+             quantile of normal data.
+    mean     x_i is a signed mean; z_i = |x_i − center_i| / spread_i, the spread being the 99 %
+             quantile of |x_i − center_i|.
+
 A statistic gathers the z_i of all inputs into one value, larger being stranger, with the share
 that each input has in it.
 
-    BURST      mean_i z_i                 residual power over the token: an impact
-    CHANGE     log mean_i max(z_i, 0)²    residual power over 32 rows: a changed mechanism
-    LEVEL      log mean_i max(z_i, 0)²    squared mean over 16 rows: load, speed or bias off
-    RELATION   max_i z_i                  variance of the departure from the relation over 128
-                                          rows: friction, a weak motor, a drifting sensor
-    STILLNESS  max_i z_i                  minus log power of differences over 32 rows, in
-                                          e-folds beyond the stillest normal: frozen, silent
+| statistic | feature | rows | form | gathered by | what it finds |
+|---|---|---|---|---|---|
+| BURST | residual power | 4 | power | mean square | impact |
+| CHANGE | residual power | 64 | power | mean square | another mechanism |
+| VARIANCE | variance | 32 | power | mean square | vibration, a stop, a jam |
+| LEVEL | mean | 16 | mean | mean square | load, speed, bias off |
+| DRIFT | mean residual | 64 | mean | mean square | a slow change |
+| RELATION | variance of the departure from the relation | 128 | power | largest | friction, a weak motor |
+| STILLNESS | minus power of differences | 32 | power | largest | frozen, silent |
 """
 
 from __future__ import annotations
@@ -33,22 +42,31 @@ class Evidence(enum.IntEnum):
 
     BURST = 0
     CHANGE = 1
-    LEVEL = 2
-    RELATION = 3
-    STILLNESS = 4
+    VARIANCE = 2
+    LEVEL = 3
+    DRIFT = 4
+    RELATION = 5
+    STILLNESS = 6
 
 
+MEANS = (Evidence.LEVEL, Evidence.DRIFT)  # the statistics of signed means
+
+BURST_ROWS = 4  # or the token, where that is longer
 LEVEL_ROWS = 16
 SHORT_ROWS = 32
+DRIFT_ROWS = 64
 LONG_ROWS = 128
 TINY = 1e-8  # added to a power, in normal variances, before its logarithm is taken
 STILL = 1e-12  # the same for the power of differences, which noise keeps above it
-MIN_SPREAD = 0.2  # of a feature, so that a channel of perfectly even noise isn't hair-trigger
+RANGE = 0.99  # quantile of normal data that ends the normal range
+MIN_SPREAD = 0.2  # of a power, in e-folds, so that perfectly even noise isn't hair-trigger
+MIN_MEAN = 0.01  # the same for a mean, in normal deviations
 MIN_CHANGES = 3  # in every 32 normal rows, below which stillness says nothing
 MAX_DEPARTURE = 0.25  # power, in normal variances, beyond which the relation explains too little
 MAX_BETWEEN = 0.5  # variance of a feature between sessions, over that within, that mutes it
 MUTE = 1e9  # spread of an input that has no say in a statistic
-QUIET = 1e-3  # mean squared z below which CHANGE and LEVEL say nothing
+QUIET = 1e-3  # mean square below which a statistic says nothing
+LARGEST = (Evidence.RELATION, Evidence.STILLNESS)  # the statistics of a single input
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +86,12 @@ class EvidenceNorm:
         median: Floats = np.median(warmup[len(warmup) // 2 :], axis=0)
         return self.shrink * (median - self.typical)
 
+    def departures(self, features: Floats, offset: Floats) -> Floats:
+        """z [..., E, I] of features [..., E, I] in a session with this offset [E, I]."""
+        z = (features - offset - self.center) / self.spread
+        z[..., MEANS, :] = np.abs(z[..., MEANS, :])
+        return z
+
 
 @dataclass(frozen=True, eq=False)
 class SessionFeatures:
@@ -83,7 +107,9 @@ def open_norm(inputs: int) -> EvidenceNorm:
     return EvidenceNorm(zeros, zeros, zeros, ones)
 
 
-def fit_norm(sessions: Sequence[SessionFeatures], changes: Ints) -> EvidenceNorm:
+def fit_norm(
+    sessions: Sequence[SessionFeatures], changes: Ints, *, rebase: bool = True
+) -> EvidenceNorm:
     """Learn what is normal.
 
     Args:
@@ -92,6 +118,7 @@ def fit_norm(sessions: Sequence[SessionFeatures], changes: Ints) -> EvidenceNorm
             least. One that stands still when all is well, being coarse or slow, has no say in
             STILLNESS; one that the others hardly explain has none in RELATION; and one in
             which sessions differ has none in either, since both look for what never was.
+        rebase: whether a session's warm-up tells what is usual in it.
     """
     medians = [np.median(session.features, axis=0) for session in sessions]
     typical = np.median(np.stack(medians), axis=0)
@@ -103,14 +130,23 @@ def fit_norm(sessions: Sequence[SessionFeatures], changes: Ints) -> EvidenceNorm
     )
     variance = np.mean([session.features.var(axis=0) for session in sessions], axis=0)
     shrink = shrinkage(medians, within, MIN_BETWEEN**2 * variance)
+    shrink[MEANS, :] = 0.0  # they are means of what was re-based already
+    if not rebase:
+        shrink[:] = 0.0
     rebasing = EvidenceNorm(typical, shrink, typical, np.ones_like(typical))
     rebased = np.concatenate(
         [session.features - rebasing.offset(session.warmup) for session in sessions]
     )
     center = np.median(rebased, axis=0)
-    spread = np.maximum(np.quantile(rebased, 0.99, axis=0) - center, MIN_SPREAD)
-    center[Evidence.STILLNESS] = rebased[:, Evidence.STILLNESS].max(axis=0)
-    spread[Evidence.STILLNESS] = np.where(changes < MIN_CHANGES, MUTE, 1.0)
+    departures = rebased - center
+    departures[:, MEANS, :] = np.abs(departures[:, MEANS, :])
+    floor = np.full((len(Evidence), 1), MIN_SPREAD)
+    floor[MEANS, :] = MIN_MEAN
+    spread = np.maximum(np.quantile(departures, RANGE, axis=0), floor)
+    stillest = rebased[:, Evidence.STILLNESS].max(axis=0)
+    beyond = np.maximum(stillest - center[Evidence.STILLNESS], 1.0)
+    center[Evidence.STILLNESS] = stillest
+    spread[Evidence.STILLNESS] = np.where(changes < MIN_CHANGES, MUTE, beyond)
     explained = typical[Evidence.RELATION] < np.log(MAX_DEPARTURE)
     spread[Evidence.RELATION] = np.where(explained, spread[Evidence.RELATION], MUTE)
     for evidence in (Evidence.RELATION, Evidence.STILLNESS):
@@ -133,7 +169,7 @@ class EvidenceWindows:
     def __init__(self, inputs: int) -> None:
         self._inputs = inputs
         self._rows = RingWindow(SHORT_ROWS + 1, inputs)
-        self._powers = RingWindow(SHORT_ROWS, inputs)
+        self._residuals = RingWindow(DRIFT_ROWS, inputs)
         self._departures = RingWindow(LONG_ROWS, inputs)
 
     def step(self, patch: Floats, residual: Floats, departure: Floats) -> Floats:
@@ -145,23 +181,26 @@ class EvidenceWindows:
             departure: what the relation left of the channels [P, C].
         """
         self._rows.extend(patch)
-        self._powers.extend(residual**2)
+        self._residuals.extend(residual)
         missing = self._inputs - departure.shape[1]
         self._departures.extend(np.pad(departure, ((0, 0), (0, missing))))
+        residuals = self._residuals.view()
         return np.stack(
             [
-                np.log(self._powers.view(len(patch)).mean(axis=0) + TINY),
-                np.log(self._powers.view(SHORT_ROWS).mean(axis=0) + TINY),
-                np.log(self._rows.view(LEVEL_ROWS).mean(axis=0) ** 2 + TINY),
-                np.log(self._departures.view(LONG_ROWS).var(axis=0) + TINY),
-                stillness(self._rows.view(SHORT_ROWS + 1)),
+                log_power(residuals[-max(len(patch), BURST_ROWS) :]),
+                log_power(residuals),
+                np.log(self._rows.view(SHORT_ROWS).var(axis=0) + TINY),
+                self._rows.view(LEVEL_ROWS).mean(axis=0),
+                residuals.mean(axis=0),
+                np.log(self._departures.view().var(axis=0) + TINY),
+                stillness(self._rows.view()),
             ]
         )
 
     def clear(self) -> None:
         """Forget the stream."""
         self._rows.clear()
-        self._powers.clear()
+        self._residuals.clear()
         self._departures.clear()
 
 
@@ -175,6 +214,12 @@ def least_changes(inputs: Sequence[Float32s]) -> Ints:
     return fewest
 
 
+def log_power(rows: Floats) -> Floats:
+    """Logarithm of the mean square [I] of rows [n, I]."""
+    power: Floats = np.log((rows**2).mean(axis=0) + TINY)
+    return power
+
+
 def stillness(rows: Floats) -> Floats:
     """Minus the log power [I] of the first differences of rows [n, I]; 0 for a single row."""
     if len(rows) < 2:
@@ -185,13 +230,15 @@ def stillness(rows: Floats) -> Floats:
 
 def gather(features: Floats, norm: EvidenceNorm, offset: Floats) -> Evidences:
     """Statistics from features [E, I] and the session's offset of them [E, I]."""
-    z = (features - offset - norm.center) / norm.spread
+    z = norm.departures(features, offset)
+    values = statistics(z)
     above = np.maximum(z, 0.0) ** 2
-    values = np.empty(len(Evidence))
-    values[Evidence.BURST] = z[Evidence.BURST].mean()
-    for evidence in (Evidence.CHANGE, Evidence.LEVEL):
-        values[evidence] = np.log(above[evidence].mean() + QUIET)
-    for evidence in (Evidence.RELATION, Evidence.STILLNESS):
-        values[evidence] = z[evidence].max()
     totals = above.sum(axis=1, keepdims=True)
     return Evidences(values, above / np.where(totals > 0, totals, 1.0))
+
+
+def statistics(z: Floats) -> Floats:
+    """Values [..., E] of the statistics from departures [..., E, I]."""
+    values: Floats = np.log((np.maximum(z, 0.0) ** 2).mean(axis=-1) + QUIET)
+    values[..., LARGEST] = z[..., LARGEST, :].max(axis=-1)
+    return values

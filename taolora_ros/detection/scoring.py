@@ -1,10 +1,14 @@
 """From evidence to one calibrated score.
 
-Each statistic is turned into a p-value by its tail on held-out normal data, and the p-values are
-combined to S = sqrt(Σ (log p)²). That lies between Fisher's sum, in which one strong statistic
-drowns among quiet ones, and the smallest p-value, in which several middling ones count for
-nothing. The statistics depend on each other, so S is read off no table: its own tail on normal
-data gives the p-value of the hop, and the score is −log10 of it.
+Each statistic is turned into a p-value by its tail on held-out normal data. Four statistics look
+for a change that lasts; such a change shows in several of them, and the two smallest p-values are
+multiplied (the rank truncated product, Dudbridge and Koeleman 2003). The others see what no other
+sees, so the strongest of them stands for all:
+
+    S = max(¾ · Σ_{two largest lasting} −log p, max_other −log p)
+
+The score is S in decades, S / ln 10. The statistics depend on each other, so the p-value of the hop
+is read off no table: S has a tail of its own on normal data.
 """
 
 from __future__ import annotations
@@ -13,9 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.detection.evidence import Evidences
+from taolora_ros.detection.evidence import Evidence, Evidences
 from taolora_ros.detection.tails import Tail
 from taolora_ros.samples import Floats
+
+LASTING = (Evidence.CHANGE, Evidence.VARIANCE, Evidence.LEVEL, Evidence.DRIFT)
+OTHER = tuple(evidence for evidence in Evidence if evidence not in LASTING)
+PAIR = 0.75  # weight of the sum of two: a change that two statistics show counts half more
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,30 +38,38 @@ class ScoreCalibration:
 class Score:
     """One hop's score."""
 
-    value: float  # −log10 p
+    value: float  # S / ln 10, in decades
     p_value: float
     shares: Floats  # [I] share of each input, sums to 1
 
 
 def score(evidences: Evidences, calibration: ScoreCalibration) -> Score:
     """Score one hop."""
-    surprises = surprise(evidences.values, calibration.tails)
-    log_p = calibration.combined.log_survival(combine(surprises))
-    shares = surprises**2 @ evidences.shares
+    surprises = surprise(evidences.values[None], calibration.tails)
+    combined = combine(surprises)
+    shares = surprises[0] @ evidences.shares
     total = shares.sum()
     even = np.full(len(shares), 1.0 / len(shares))
     return Score(
-        value=-log_p / np.log(10.0),
-        p_value=float(np.exp(log_p)),
+        value=float(decades(combined)[0]),
+        p_value=float(np.exp(calibration.combined.log_survival(combined)[0])),
         shares=shares / total if total > 0 else even,
     )
 
 
-def combine(surprises: Floats) -> float:
-    """S, from −log p [E] of each statistic."""
-    return float(np.sqrt(np.sum(surprises**2)))
+def combine(surprises: Floats) -> Floats:
+    """S [n], from −log p [n, E] of each statistic."""
+    lasting = np.sort(surprises[:, LASTING], axis=-1)[:, -2:].sum(axis=-1)
+    combined: Floats = np.maximum(PAIR * lasting, surprises[:, OTHER].max(axis=-1))
+    return combined
+
+
+def decades(combined: Floats) -> Floats:
+    """Scores [n] of S [n]."""
+    return combined / np.log(10.0)
 
 
 def surprise(values: Floats, tails: tuple[Tail, ...]) -> Floats:
-    """−log p [E] of each statistic."""
-    return np.array([-tail.log_survival(value) for tail, value in zip(tails, values, strict=True)])
+    """−log p [n, E] of statistics [n, E]."""
+    columns = [-tail.log_survival(column) for tail, column in zip(tails, values.T, strict=True)]
+    return np.stack(columns, axis=-1)

@@ -1,24 +1,27 @@
 """The threshold that follows from the false alarms an hour that a user accepts.
 
-Alarms come in clusters. Normal scores above a level are grouped into clusters (runs declustering:
-a cluster ends when the score stayed below for `merge_s`), and a generalized Pareto tail is fitted
-to the clusters' maxima. With λ clusters an hour above the level u, the rate above x is
-λ · (1 + ξ (x − u) / σ)^(−1/ξ), so the threshold for f alarms an hour is the x where that is f.
+Peaks over threshold: alarms come in clusters, so what counts are the peaks of the normal scores,
+each the largest within the time that evidence looks back. Above the level u that k of them exceed
+in T hours, excesses are taken for exponential with scale σ: the rate of peaks above x is
+k/T · exp(−(x − u)/σ), and the threshold for f alarms an hour is u + σ ln(k / (T f)).
+
+The scale comes from the median excess, which a few odd stretches in the normal recordings can't
+move. Where there are fewer than 20 peaks to fit it to, it leans on the usual one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.detection.tails import pareto_shape
+from taolora_ros.detection.tails import pareto_scale
 from taolora_ros.samples import Floats
 
-LEVEL = 1.3  # score, −log10 p, above which clusters are told apart: p = 0.05
-TOP_SHARE = 0.25  # of the clusters that the tail is fitted to
-TOP_CLUSTERS = 20  # and at least so many
-MAX_SHAPE = 0.25
+PEAKS = 20  # k
+SHARE = 3  # one peak in so many is above the level at most
+USUAL_SCALE = 0.3  # σ in decades
 SUPPORT = 0.1  # alarms expected in the normal data below which the rate is an extrapolation
 
 
@@ -27,48 +30,43 @@ class AlarmRate:
     """How often normal data alarm, as a function of the threshold."""
 
     level: float  # u, the score above which the tail was fitted
-    clusters_per_hour: float  # λ, above u
+    peaks_per_hour: float  # k/T, above u
     scale: float  # σ
-    shape: float  # ξ
-    hours: float  # normal data behind it
+    hours: float  # T, normal data behind it
 
     def threshold(self, false_alarms_per_hour: float) -> float:
         """Score at which normal data alarm this often, in h⁻¹; never below the level."""
-        ratio = self.clusters_per_hour / false_alarms_per_hour
-        if ratio <= 1.0:
-            return self.level
-        if self.shape == 0.0:
-            return float(self.level + self.scale * np.log(ratio))
-        return float(self.level + self.scale * (ratio**self.shape - 1.0) / self.shape)
+        ratio = self.peaks_per_hour / false_alarms_per_hour
+        return float(self.level + self.scale * np.log(max(ratio, 1.0)))
 
     def supports(self, false_alarms_per_hour: float) -> bool:
         """Whether the normal data were long enough to back this rate without far extrapolation."""
         return self.hours * false_alarms_per_hour >= SUPPORT
 
 
-def fit_alarm_rate(sessions: list[Floats], hop_s: float, merge_s: float) -> AlarmRate:
-    """Fit the rate of alarm clusters to the scores [n] of normal sessions.
+def fit_alarm_rate(sessions: Sequence[Floats], hop_s: float, gap: int) -> AlarmRate:
+    """Fit the rate of alarms to normal scores.
 
-    The tail is fitted to the highest clusters alone, since the many low ones say little about
-    it. Its shape is kept between that of an exponential, never lighter, and `MAX_SHAPE`.
+    Args:
+        sessions: scores [n] of each session, one a hop; a hop at least.
+        hop_s: time between hops, in s.
+        gap: hops within which only the largest score counts.
     """
-    clusters = [cluster_maxima(scores, LEVEL, merge_s / hop_s) for scores in sessions]
-    maxima = np.sort(np.concatenate(clusters))[::-1]
+    peaks = np.sort(np.concatenate([separate_peaks(scores, gap) for scores in sessions]))[::-1]
     hours = sum(len(scores) for scores in sessions) * hop_s / 3600.0
-    top = min(max(TOP_CLUSTERS, round(TOP_SHARE * len(maxima))), len(maxima) - 1)
-    if top < 2:
-        return AlarmRate(LEVEL, 1.0 / hours, 1.0 / np.log(10.0), 0.0, hours)
-    level = float(maxima[top])
-    excesses = np.sort(maxima[:top] - level)
-    shape = min(max(pareto_shape(excesses), 0.0), MAX_SHAPE)
-    scale = max(float(excesses.mean()), 0.05) * (1.0 - shape)
-    return AlarmRate(level, top / hours, scale, shape, hours)
+    count = max(1, min(PEAKS, len(peaks) // SHARE))
+    level = float(peaks[min(count, len(peaks) - 1)])
+    own = pareto_scale(peaks[:count] - level, 0.0)
+    trust = count / PEAKS
+    return AlarmRate(level, count / hours, trust * own + (1.0 - trust) * USUAL_SCALE, hours)
 
 
-def cluster_maxima(scores: Floats, level: float, gap: float) -> Floats:
-    """Largest score of each cluster above the level; clusters are more than `gap` hops apart."""
-    above = np.flatnonzero(scores > level)
-    if not len(above):
-        return np.empty(0)
-    starts = np.flatnonzero(np.diff(above) > max(gap, 1.0)) + 1
-    return np.array([scores[cluster].max() for cluster in np.split(above, starts)])
+def separate_peaks(scores: Floats, gap: int) -> Floats:
+    """The largest of the scores [n], the largest farther than `gap` hops from it, and so on."""
+    peaks = []
+    is_free = np.ones(len(scores), dtype=np.bool_)
+    for hop in np.argsort(-scores, kind='stable').tolist():
+        if is_free[hop]:
+            peaks.append(scores[hop])
+            is_free[max(0, hop - gap) : hop + gap + 1] = False
+    return np.array(peaks)

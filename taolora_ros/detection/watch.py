@@ -15,6 +15,7 @@ from taolora_ros.detection.evidence import (
     gather,
 )
 from taolora_ros.model.base import Precision
+from taolora_ros.model.dual_path import BuildLayer, DualPathWeights, at_precision
 from taolora_ros.model.network import Network, NetworkWeights
 from taolora_ros.model.relation import Relation, RelationWeights
 from taolora_ros.routing.router import Router, RouterLimits
@@ -36,6 +37,10 @@ class WatchModel:
     relation: RelationWeights
     limits: RouterLimits
     norm: EvidenceNorm
+
+    def layers(self) -> dict[str, DualPathWeights]:
+        """All dense layers by the names under which they are built."""
+        return {**self.network.layers(), 'relation': self.relation.linear}
 
     @property
     def packed_bytes(self) -> int:
@@ -62,8 +67,13 @@ def settling_rows(config: Config) -> int:
     return config.model.order + SHORT_ROWS
 
 
+def rebasing_rows(config: Config) -> int:
+    """Rows that a session re-bases on; 0 where it doesn't, `warmup_s` being 0."""
+    return warmup_rows(config) if config.detection.warmup_s else 0
+
+
 def warmup_rows(config: Config) -> int:
-    """Rows that a session re-bases on: `warmup_s`, but whole tokens and filled windows."""
+    """Rows before the first score: `warmup_s`, but whole tokens and filled windows."""
     rows = max(round(config.detection.warmup_s / config.period_s), settling_rows(config))
     return -(-rows // config.window.patch) * config.window.patch
 
@@ -71,16 +81,21 @@ def warmup_rows(config: Config) -> int:
 class Watch:
     """Streams patches of grid rows; the same for training, evaluation and live operation."""
 
-    def __init__(self, model: WatchModel) -> None:
+    def __init__(self, model: WatchModel, build: BuildLayer | None = None) -> None:
+        """Start a session.
+
+        Args:
+            model: all that is fitted before scores are calibrated.
+            build: the arithmetic of the dense layers; routed TAO-LoRA by default.
+
+        Raises:
+            ArtifactError: `build` can't run a layer, e.g. one without its FP32 twin in FP32.
+        """
         config = model.config
+        build = build or at_precision(Precision.INT4_ROUTED, config.quantization.activation)
         self._model = model
-        self._network = Network(model.network)
-        self._relation = Relation(
-            model.relation,
-            group=config.quantization.group,
-            activation=config.quantization.activation,
-            precision=Precision.INT4_ROUTED,
-        )
+        self._network = Network(model.network, build=build)
+        self._relation = Relation(model.relation, build=build)
         self._router = Router(config.router, model.limits, config.hop_s, model.network.inputs)
         self._windows = EvidenceWindows(model.network.inputs)
         self._warmup_hops = warmup_rows(config) // config.window.patch

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from taolora_ros.config import DetectionConfig
+from taolora_ros.detection.events import merge_gap_ns
 from taolora_ros.evaluation.trace import Trace
 from taolora_ros.samples import NS_PER_S, Bools, Ints
 
@@ -39,9 +40,9 @@ def track(trace: Trace, threshold: float, settings: DetectionConfig) -> Alarms:
     if not len(alarms):
         return Alarms(alarms, alarms, alarms)
     session = np.cumsum(_is_fresh(trace))[alarms]
-    # An event ends with the first quiet hop that is over more than merge_s after its last alarm.
+    # An event ends with the first quiet hop that is over more than the merging gap after its last alarm.
     quiet_ns = trace.last_ns[alarms[1:] - 1] - trace.last_ns[alarms[:-1]]
-    is_apart = (np.diff(session) != 0) | (quiet_ns > round(settings.merge_s * NS_PER_S))
+    is_apart = (np.diff(session) != 0) | (quiet_ns > merge_gap_ns(settings, trace.period_ns))
     starts = np.concatenate(([0], np.flatnonzero(is_apart) + 1))
     stops = np.append(starts[1:], len(alarms))
     onsets_ns = np.repeat(trace.first_ns[alarms[starts]], stops - starts)

@@ -30,7 +30,7 @@ class SessionPrior:
     location: Floats  # [C] median over sessions, in the channel's unit
     scale: Floats  # [C] standard deviation within a session; 1 where the channel is constant
     shrink: Floats  # [C] k, 0 to 1
-    active: Floats  # [C] 1 where the channel varies, 0 where it is constant and ignored
+    active: Floats  # [C] 1 where the channel varies; 0 where most sessions hold it, as a set point
 
     def rebased(self, warmup: Floats) -> Floats:
         """Location [C] of a session whose warm-up rows are [n, C]."""
@@ -61,31 +61,26 @@ def fit_session_prior(sessions: Sequence[Floats], warmup_rows: int) -> SessionPr
 
     Args:
         sessions: rows [T, C] a recording, each longer than the warm-up.
-        warmup_rows: rows over which a session re-bases.
+        warmup_rows: rows over which a session re-bases; 0 where none does, all being parts of
+            the same one.
     """
     medians = [np.median(rows, axis=0) for rows in sessions]
     location = np.median(np.stack(medians), axis=0)
-    centered = np.concatenate(
-        [rows - middle for rows, middle in zip(sessions, medians, strict=True)]
-    )
-    scale = np.sqrt(np.mean(centered**2, axis=0))
-    active = scale > 1e-9 * np.maximum(np.abs(location), 1e-3)
-    safe = np.where(active, scale, 1.0)
-    within = np.mean(
-        [
-            np.mean(
-                [(median - middle) ** 2 for median in _warmup_medians(rows, warmup_rows)], axis=0
-            )
-            for rows, middle in zip(sessions, medians, strict=True)
-        ],
-        axis=0,
-    )
-    floor = (MIN_BETWEEN * scale) ** 2
-    return SessionPrior(location, safe, shrinkage(medians, within, floor), active.astype(float))
+    if warmup_rows == 0:
+        medians = [location] * len(sessions)
+    pairs = list(zip(sessions, medians, strict=True))
+    scale = np.sqrt(np.mean(np.concatenate([rows - own for rows, own in pairs]) ** 2, axis=0))
+    usual = np.median([rows.std(axis=0) for rows in sessions], axis=0)
+    active = usual > 1e-9 * np.maximum(np.abs(location), 1e-3)
+    shrink = np.zeros_like(location)
+    if warmup_rows:
+        departures = [_warmup_medians(rows, warmup_rows) - own for rows, own in pairs]
+        within = np.mean([np.mean(part**2, axis=0) for part in departures], axis=0)
+        shrink = shrinkage(medians, within, (MIN_BETWEEN * scale) ** 2)
+    return SessionPrior(location, np.where(active, scale, 1.0), shrink, active.astype(float))
 
 
-def _warmup_medians(rows: Floats, warmup_rows: int) -> list[Floats]:
-    if warmup_rows < 1:
-        return [np.median(rows, axis=0)]
+def _warmup_medians(rows: Floats, warmup_rows: int) -> Floats:
+    """Medians [n, C] of warm-ups that began at other rows."""
     starts = range(0, max(len(rows) - warmup_rows, 0) + 1, max(warmup_rows // 2, 1))
-    return [np.median(rows[start : start + warmup_rows], axis=0) for start in starts]
+    return np.stack([np.median(rows[start : start + warmup_rows], axis=0) for start in starts])

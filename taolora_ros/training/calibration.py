@@ -7,16 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.detection.evidence import SessionFeatures
-from taolora_ros.detection.scoring import ScoreCalibration, combine, surprise
+from taolora_ros.config import Config
+from taolora_ros.detection.evidence import (
+    LONG_ROWS,
+    EvidenceNorm,
+    SessionFeatures,
+    fit_norm,
+    statistics,
+)
+from taolora_ros.detection.scoring import ScoreCalibration, combine, decades, surprise
 from taolora_ros.detection.tails import fit_tail
 from taolora_ros.detection.thresholds import AlarmRate, fit_alarm_rate
 from taolora_ros.detection.watch import Observation, Watch, WatchModel
-from taolora_ros.samples import Floats, Routing
+from taolora_ros.samples import Floats, Ints, Routing
 from taolora_ros.training.sessions import Session
 
-MIN_SCALE = 0.2  # of a statistic's tail; statistics are in normal spreads or in e-folds
-COMBINED_MIN_SHAPE = 0.1  # the single tails are heavy already
+MIN_SCALE = 0.3  # of a statistic's tail; statistics are in normal spreads or in e-folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +30,16 @@ class WatchedSession:
     """What a held-out normal session showed."""
 
     features: SessionFeatures
-    evidence: Floats  # [n, E] statistics of the n hops after the warm-up
-    routings: tuple[Routing, ...]  # of the same hops
+    routings: tuple[Routing, ...]  # of the hops after the warm-up
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """What is learned from how held-out normal sessions look."""
+
+    norm: EvidenceNorm
+    scores: ScoreCalibration
+    alarms: AlarmRate
 
 
 def watch_session(model: WatchModel, session: Session) -> WatchedSession:
@@ -41,32 +55,48 @@ def watch_session(model: WatchModel, session: Session) -> WatchedSession:
     features = np.stack([token.features for token in seen])
     return WatchedSession(
         features=SessionFeatures(watch.warmup, features),
-        evidence=np.stack([token.evidences.values for token in seen]),
         routings=tuple(token.routing for token in seen),
     )
 
 
-def fit_scores(
-    sessions: Sequence[WatchedSession], hop_s: float, merge_s: float
-) -> tuple[ScoreCalibration, AlarmRate]:
-    """Fit tails and the alarm rate to held-out normal sessions.
+def calibrate(
+    sessions: Sequence[WatchedSession], changes: Ints, config: Config
+) -> Calibration:
+    """Fit norm, tails and alarm rate to held-out normal sessions.
+
+    The tails see each session through a norm that was fitted to the others: what one
+    session looks like to a detector that never saw it is what a user will meet.
 
     Args:
         sessions: what they showed, each after its own warm-up.
-        hop_s: time between hops, in s.
-        merge_s: silence that ends a cluster of alarms, in s.
+        changes: how often [I] each input changes at least, see `fit_norm`.
+        config: settings of the detector.
 
     Raises:
         CalibrationError: there are too few hops for a tail.
     """
-    pooled = np.concatenate([session.evidence for session in sessions])
+    rebase = config.detection.warmup_s > 0.0
+    evidence = _cross_fitted(sessions, changes, rebase=rebase)
+    pooled = np.concatenate(evidence)
     tails = tuple(fit_tail(column, min_scale=MIN_SCALE) for column in pooled.T)
-    sums = [
-        np.array([combine(surprise(row, tails)) for row in session.evidence])
-        for session in sessions
-    ]
-    combined = fit_tail(np.concatenate(sums), min_shape=COMBINED_MIN_SHAPE)
-    scores = [
-        np.array([-combined.log_survival(value) / np.log(10.0) for value in row]) for row in sums
-    ]
-    return ScoreCalibration(tails, combined), fit_alarm_rate(scores, hop_s, merge_s)
+    sums = [combine(surprise(values, tails)) for values in evidence]
+    combined = fit_tail(np.concatenate(sums), shape=0.0)
+    gap = -(-LONG_ROWS // config.window.patch)
+    return Calibration(
+        norm=fit_norm([session.features for session in sessions], changes, rebase=rebase),
+        scores=ScoreCalibration(tails, combined),
+        alarms=fit_alarm_rate([decades(values) for values in sums], config.hop_s, gap),
+    )
+
+
+def _cross_fitted(
+    sessions: Sequence[WatchedSession], changes: Ints, *, rebase: bool
+) -> list[Floats]:
+    """Statistics [n, E] of each session, through a norm that has not seen it."""
+    evidence = []
+    for session in sessions:
+        others = [other.features for other in sessions if other is not session]
+        norm, features = fit_norm(others, changes, rebase=rebase), session.features
+        z = norm.departures(features.features, norm.offset(features.warmup))
+        evidence.append(statistics(z))
+    return evidence

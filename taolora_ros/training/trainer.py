@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from taolora_ros.config import Config
-from taolora_ros.detection.evidence import fit_norm, least_changes, open_norm
-from taolora_ros.detection.watch import WatchModel, warmup_rows
+from taolora_ros.detection.evidence import least_changes, open_norm
+from taolora_ros.detection.watch import WatchModel, rebasing_rows, warmup_rows
 from taolora_ros.engine import DetectorModel
 from taolora_ros.errors import CalibrationError
 from taolora_ros.model.relation import RelationWeights
@@ -19,7 +19,7 @@ from taolora_ros.signals.inputs import InputLayout, fit_input_layout
 from taolora_ros.signals.session import SessionPrior, fit_session_prior
 from taolora_ros.training.calibration import (
     WatchedSession,
-    fit_scores,
+    calibrate,
     watch_session,
 )
 from taolora_ros.training.network_fit import fit_network
@@ -73,22 +73,22 @@ def train(
     opened = _watch_all(sessions, held_out, progress, 'routing')
     signs = [session.routings for session in opened]
     limits = fit_limits(signs, config.router, config.hop_s)
-    norm = fit_norm([session.features for session in opened], least_changes(inputs))
-    held_out = [dataclasses.replace(fold, limits=limits, norm=norm) for fold in held_out]
+    held_out = [dataclasses.replace(fold, limits=limits) for fold in held_out]
     watched = _watch_all(sessions, held_out, progress, 'calibration')
-    scores, alarms = fit_scores(watched, config.hop_s, config.detection.merge_s)
+    changes = least_changes(inputs)
+    calibration = calibrate(watched, changes, config)
     return DetectorModel(
         channels=tuple(channels),
-        watch=dataclasses.replace(model, limits=limits, norm=norm),
-        scores=scores,
-        alarms=alarms,
+        watch=dataclasses.replace(model, limits=limits, norm=calibration.norm),
+        scores=calibration.scores,
+        alarms=calibration.alarms,
         trained_on=tuple(recording.name for recording in recordings),
     )
 
 
 def _fit_front(sessions: Sequence[Session], config: Config) -> tuple[SessionPrior, InputLayout]:
-    prior = fit_session_prior([session.values for session in sessions], warmup_rows(config))
-    peaks = np.concatenate([session.peaks for session in sessions])
+    prior = fit_session_prior([session.own for session in sessions], rebasing_rows(config))
+    peaks = np.concatenate([session.peaks[session.lead :] for session in sessions])
     return prior, fit_input_layout(peaks, prior.active)
 
 
@@ -96,7 +96,8 @@ def _inputs(
     session: Session, prior: SessionPrior, layout: InputLayout, config: Config
 ) -> Float32s:
     location = prior.rebased(session.values[: warmup_rows(config)])
-    return layout.inputs(prior, location, session.values, session.peaks).astype(np.float32)
+    rows = layout.inputs(prior, location, session.own, session.peaks[session.lead :])
+    return rows.astype(np.float32)
 
 
 def _held_out_models(
@@ -115,7 +116,7 @@ def _held_out_models(
         progress('held-out folds', fold / count)
         others = [session for session in sessions if fold_of[session.fold] != fold]
         prior = fit_session_prior(
-            [session.values for session in others], warmup_rows(model.config)
+            [session.own for session in others], rebasing_rows(model.config)
         )
         rows = [_inputs(session, prior, model.layout, model.config) for session in others]
         network = fit_network(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from taolora_ros.config import DetectionConfig
-from taolora_ros.detection.events import EventTracker, severity
+from taolora_ros.detection.events import EventTracker, merge_gap_ns, severity
 from taolora_ros.detection.scoring import Score
 from taolora_ros.samples import Event, EventState, Severity
 
@@ -14,7 +14,8 @@ THRESHOLD = 3.0
 def _track(
     scores: list[float], *, merge_s: float = 0.25, min_duration_s: float = 0.0, transient: int = 0
 ) -> list[Event | None]:
-    tracker = EventTracker(DetectionConfig(merge_s=merge_s, min_duration_s=min_duration_s))
+    config = DetectionConfig(merge_s=merge_s, min_duration_s=min_duration_s)
+    tracker = EventTracker(config, period_ns=1.0)
     events = [
         tracker.step(
             hop * HOP_NS,
@@ -56,6 +57,12 @@ def test_alarms_closer_than_the_merge_time_are_one_event() -> None:
 def test_alarms_farther_apart_are_two_events_with_their_own_ids() -> None:
     events = _track([4, 0, 0, 0, 0, 4, 0, 0, 0, 0])
     assert [event.id for event in events if event and event.state is ONSET] == [1, 2]
+
+
+def test_alarms_within_the_rows_that_evidence_looks_back_on_are_one_event() -> None:
+    config = DetectionConfig(merge_s=0.5)
+    assert merge_gap_ns(config, period_ns=1e6) == 500_000_000
+    assert merge_gap_ns(config, period_ns=1e9) == 128_000_000_000
 
 
 def test_an_alarm_shorter_than_the_least_duration_is_no_event() -> None:

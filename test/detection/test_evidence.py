@@ -64,8 +64,10 @@ def test_features_equal_their_formulas() -> None:
     u, r, d = _noise(), _noise(seed=1), _noise(seed=2, inputs=CHANNELS)
     features = _features(u, r, d)[-1]
     np.testing.assert_allclose(features[Evidence.BURST], np.log((r[-4:] ** 2).mean(0) + 1e-8))
-    np.testing.assert_allclose(features[Evidence.CHANGE], np.log((r[-32:] ** 2).mean(0) + 1e-8))
-    np.testing.assert_allclose(features[Evidence.LEVEL], np.log(u[-16:].mean(0) ** 2 + 1e-8))
+    np.testing.assert_allclose(features[Evidence.CHANGE], np.log((r[-64:] ** 2).mean(0) + 1e-8))
+    np.testing.assert_allclose(features[Evidence.VARIANCE], np.log(u[-32:].var(0) + 1e-8))
+    np.testing.assert_allclose(features[Evidence.LEVEL], u[-16:].mean(0))
+    np.testing.assert_allclose(features[Evidence.DRIFT], r[-64:].mean(0))
     np.testing.assert_allclose(
         features[Evidence.RELATION, :CHANNELS], np.log(d[-128:].var(0) + 1e-8)
     )
@@ -77,10 +79,12 @@ def test_statistics_gather_their_features() -> None:
     features = np.zeros((len(Evidence), 2))
     features[Evidence.BURST] = [1.0, 3.0]
     features[Evidence.CHANGE] = [-5.0, 2.0]
+    features[Evidence.DRIFT] = [-5.0, 0.0]
     features[Evidence.RELATION] = [4.0, 1.0]
     seen = gather(features, open_norm(2), np.zeros_like(features))
-    assert seen.values[Evidence.BURST] == 2.0
+    assert seen.values[Evidence.BURST] == pytest.approx(np.log(5.0 + 1e-3))
     assert seen.values[Evidence.CHANGE] == pytest.approx(np.log(2.0 + 1e-3))
+    assert seen.values[Evidence.DRIFT] == pytest.approx(np.log(12.5 + 1e-3))  # either sign counts
     assert seen.values[Evidence.RELATION] == 4.0
     assert seen.shares[Evidence.BURST].tolist() == [0.1, 0.9]
     assert seen.shares[Evidence.CHANGE].tolist() == [0.0, 1.0]

@@ -3,24 +3,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taolora_ros.detection.evidence import Evidences
+from taolora_ros.detection.evidence import Evidence, Evidences
 from taolora_ros.detection.scoring import (
     ScoreCalibration,
     combine,
+    decades,
     score,
     surprise,
 )
 from taolora_ros.detection.tails import fit_tail
 
-STATISTICS, INPUTS = 3, 4
+STATISTICS, INPUTS = len(Evidence), 8
 
 
 def _calibration() -> tuple[ScoreCalibration, np.ndarray]:
     generator = np.random.default_rng(0)
     normal = generator.normal(size=(20_000, STATISTICS))
     tails = tuple(fit_tail(column) for column in normal.T)
-    sums = np.array([combine(surprise(row, tails)) for row in normal])
-    return ScoreCalibration(tails, fit_tail(sums)), generator.normal(size=(20_000, STATISTICS))
+    sums = combine(surprise(normal, tails))
+    return ScoreCalibration(tails, fit_tail(sums, shape=0.0)), generator.normal(size=(20_000, STATISTICS))
 
 
 def _evidences(values: np.ndarray) -> Evidences:
@@ -38,26 +39,34 @@ def test_p_values_of_fresh_normal_hops_are_uniform() -> None:
     assert 0.0002 < np.mean(p_values < 0.002) < 0.0025
 
 
-def test_the_score_is_minus_the_decimal_logarithm_of_the_p_value() -> None:
+def test_the_score_counts_decades_and_the_p_value_falls_with_it() -> None:
     calibration, _ = _calibration()
-    scored = score(_evidences(np.array([20.0, 0.0, 0.0])), calibration)
-    assert scored.value == pytest.approx(-np.log10(scored.p_value))
-    assert scored.value > 3.0
+    values = np.zeros((2, STATISTICS))
+    values[:, Evidence.BURST] = [20.0, 40.0]
+    weak, strong = (score(_evidences(row), calibration) for row in values)
+    assert strong.value > weak.value > 3.0
+    assert strong.p_value < weak.p_value < 1e-3
+    assert decades(np.array([np.log(1000.0)]))[0] == pytest.approx(3.0)
 
 
 def test_the_input_behind_the_strangest_statistic_has_the_largest_share() -> None:
     calibration, _ = _calibration()
-    scored = score(_evidences(np.array([0.0, 9.0, 0.0])), calibration)
-    assert scored.shares.argmax() == 1
+    values = np.zeros(STATISTICS)
+    values[Evidence.CHANGE] = 30.0
+    scored = score(_evidences(values), calibration)
+    assert scored.shares.argmax() == Evidence.CHANGE
     assert scored.shares.sum() == pytest.approx(1.0)
 
 
 def test_a_hop_without_any_surprise_shares_evenly() -> None:
     calibration, _ = _calibration()
-    nothing = Evidences(np.full(3, -9.0), np.zeros((3, 4)))
-    assert score(nothing, calibration).shares.tolist() == [0.25] * 4
+    nothing = Evidences(np.full(STATISTICS, -9.0), np.zeros((STATISTICS, INPUTS)))
+    assert score(nothing, calibration).shares.tolist() == [1.0 / INPUTS] * INPUTS
 
 
-def test_one_strong_statistic_counts_among_quiet_ones() -> None:
-    assert combine(np.array([12.0, 0.0, 0.0])) == 12.0
-    assert combine(np.array([3.0, 4.0, 0.0])) == 5.0
+def test_two_lasting_statistics_add_up_and_the_others_stand_alone() -> None:
+    surprises = np.zeros((4, STATISTICS))
+    surprises[0, [Evidence.CHANGE, Evidence.VARIANCE, Evidence.LEVEL]] = [6.0, 4.0, 2.0]
+    surprises[1, [Evidence.BURST, Evidence.RELATION, Evidence.CHANGE]] = [9.0, 8.0, 3.0]
+    surprises[2, Evidence.DRIFT] = 8.0
+    assert combine(surprises).tolist() == [7.5, 9.0, 6.0, 0.0]

@@ -3,40 +3,60 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taolora_ros.detection.tails import MAX_SHAPE, MIN_SHAPE, fit_tail
+from taolora_ros.detection.tails import HEAVY, fit_tail, pareto_scale
 from taolora_ros.errors import CalibrationError
+
+
+def _pareto(shape: float, scale: float, count: int, seed: int = 1) -> np.ndarray:
+    uniform = np.random.default_rng(seed).uniform(size=count)
+    return scale * (uniform**-shape - 1.0) / shape
 
 
 def test_body_probabilities_are_those_of_the_sample() -> None:
     values = np.random.default_rng(0).normal(size=20_000)
-    tail = fit_tail(values)
-    for value, survival in ((0.0, 0.5), (-1.0, 0.841), (1.0, 0.159)):
-        assert np.exp(tail.log_survival(value)) == pytest.approx(survival, abs=0.01)
+    survival = np.exp(fit_tail(values).log_survival(np.array([0.0, -1.0, 1.0])))
+    assert survival == pytest.approx([0.5, 0.841, 0.159], abs=0.01)
 
 
 def test_a_pareto_tail_is_extrapolated_rightly() -> None:
-    shape, scale = 0.5, 2.0
-    uniform = np.random.default_rng(1).uniform(size=200_000)
-    values = scale * (uniform**-shape - 1.0) / shape
-    tail = fit_tail(values)
-    assert tail.shape == pytest.approx(shape, abs=0.1)
-    x = scale * (1e-6**-shape - 1.0) / shape  # exceeded once in a million
-    assert tail.log_survival(x) == pytest.approx(np.log(1e-6), rel=0.12)
+    tail = fit_tail(_pareto(HEAVY, 2.0, 200_000))
+    x = 2.0 * (1e-6**-HEAVY - 1.0) / HEAVY  # exceeded once in a million
+    assert tail.log_survival(np.array([x]))[0] == pytest.approx(np.log(1e-6), rel=0.05)
 
 
-def test_a_light_tail_is_given_the_least_shape() -> None:
-    tail = fit_tail(np.random.default_rng(2).uniform(size=10_000))
-    assert tail.shape == MIN_SHAPE
+def test_an_exponential_tail_is_extrapolated_rightly() -> None:
+    values = np.random.default_rng(2).exponential(3.0, size=200_000)
+    tail = fit_tail(values, shape=0.0)
+    assert tail.log_survival(np.array([30.0]))[0] == pytest.approx(-10.0, rel=0.05)
 
 
-def test_the_shape_never_reaches_an_infinite_mean() -> None:
-    uniform = np.random.default_rng(3).uniform(size=5_000)
-    assert fit_tail(uniform**-3.0).shape == MAX_SHAPE
+@pytest.mark.parametrize('shape', [0.0, 0.25, 0.5])
+def test_the_scale_is_that_of_the_law_whatever_its_shape(shape: float) -> None:
+    if shape:
+        excesses = _pareto(shape, 2.0, 100_000)
+    else:
+        excesses = np.random.default_rng(3).exponential(2.0, size=100_000)
+    assert pareto_scale(excesses, shape) == pytest.approx(2.0, rel=0.02)
+
+
+def test_a_few_odd_values_in_the_tail_hardly_move_it() -> None:
+    values = np.random.default_rng(4).exponential(size=10_000)
+    plain = fit_tail(values)
+    values[:50] = 1e6
+    assert fit_tail(values).scale == pytest.approx(plain.scale, rel=0.2)
+
+
+def test_a_value_that_most_normal_hops_have_is_no_surprise() -> None:
+    values = np.zeros(1000)
+    values[:20] = np.linspace(1.0, 2.0, 20)
+    survival = fit_tail(values).log_survival(np.array([0.0, 1.5]))
+    assert survival[0] == 0.0
+    assert survival[1] < np.log(0.05)
 
 
 def test_survival_falls_and_never_reaches_zero() -> None:
     tail = fit_tail(np.random.default_rng(4).normal(size=2_000))
-    logs = [tail.log_survival(value) for value in np.linspace(-10.0, 1e6, 5_000)]
+    logs = tail.log_survival(np.linspace(-10.0, 1e6, 5_000))
     assert np.all(np.diff(logs) <= 1e-12)
     assert np.isfinite(logs).all()
 
@@ -48,4 +68,4 @@ def test_too_few_values_say_how_many_are_needed() -> None:
 
 def test_values_that_do_not_vary_still_give_a_usable_tail() -> None:
     tail = fit_tail(np.full(500, 2.0))
-    assert tail.log_survival(3.0) < np.log(1e-4)
+    assert tail.log_survival(np.array([3.0]))[0] < np.log(1e-4)
