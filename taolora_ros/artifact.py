@@ -33,7 +33,7 @@ from taolora_ros.routing.router import RouterLimits
 from taolora_ros.signals.inputs import InputLayout
 from taolora_ros.signals.session import SessionPrior
 
-FORMAT = 1  # raised when an older reader could not read the file rightly
+FORMAT = 2  # raised when an older reader could not read the file rightly
 MAX_BYTES = 256 * 1024 * 1024
 
 Tensors = dict[str, npt.NDArray[Any]]
@@ -159,7 +159,7 @@ def _assemble(header: Header, tensors: Tensors) -> DetectorModel:
             raise ValueError(f'{name} is not positive')
     *tails, combined = _unpack_tails(tensors['tails'])
     _require_positive('limits', header.limits)
-    _require_positive('alarms', header.alarms, may_be_zero=('shape',))
+    _require_positive('alarms', header.alarms)
     return DetectorModel(
         channels=header.channels,
         watch=WatchModel(
@@ -185,16 +185,14 @@ def _pack_tails(tails: tuple[Tail, ...]) -> npt.NDArray[np.float64]:
 def _unpack_tails(rows: npt.NDArray[np.float64]) -> list[Tail]:
     share, scale, shape = rows[:, -3:].T
     falls = (np.diff(rows[:, :-3], axis=1) < 0).any()
-    if falls or ((share <= 0) | (share >= 1) | (scale <= 0) | (shape <= 0)).any():
+    if falls or ((share <= 0) | (share >= 1) | (scale <= 0) | (shape < 0)).any():
         raise ValueError('tails hold no distribution')
     return [Tail(row[:-3], float(row[-3]), float(row[-2]), float(row[-1])) for row in rows]
 
 
-def _require_positive(
-    name: str, numbers: RouterLimits | AlarmRate, *, may_be_zero: tuple[str, ...] = ()
-) -> None:
+def _require_positive(name: str, numbers: RouterLimits | AlarmRate) -> None:
     for field, value in vars(numbers).items():
-        if not (np.isfinite(value) and (value > 0 or (value == 0 and field in may_be_zero))):
+        if not (np.isfinite(value) and value > 0):
             raise ValueError(f'{name}.{field} is {value}')
 
 

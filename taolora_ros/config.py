@@ -94,7 +94,7 @@ class Device(enum.Enum):
 class IngestConfig(_Validated):
     """From messages to rows of the common grid."""
 
-    sample_rate_hz: float = setting(100.0, 'grid rate in Hz', low=0.001, high=100_000.0)
+    sample_rate_hz: float = setting(100.0, 'grid rate in Hz', low=0.0001, high=100_000.0)
     fill: Fill = setting(Fill.HOLD, 'what a cell without a sample holds: hold or linear')
     stamps: StampSource = setting(
         StampSource.AUTO, 'clock that dates a message: auto, header or receipt'
@@ -139,10 +139,19 @@ class ModelConfig(_Validated):
 class QuantizationConfig(_Validated):
     """How the dual-path layers round."""
 
-    group: int = setting(32, 'codes that share a scale along K', low=8, high=256)
+    group: int = setting(
+        32, 'codes that share a scale along K, a power of two', low=8, high=256
+    )
     rank: int = setting(8, 'rank R of the FP16 path', low=0, high=128)
     activation: Activation = setting(Activation.TIME_AWARE, 'how a token is scaled')
     ridge: float = setting(1e-2, 'ridge of the low-rank fit over the mean input power', low=0.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.group & (self.group - 1):
+            raise ConfigError(
+                f'group: {self.group} is no power of two; valid: 8, 16, 32, 64, 128 or 256'
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,10 +194,13 @@ class DetectionConfig(_Validated):
         2.0, 'time over which a session re-bases its channels, in s', low=0.0, high=600.0
     )
     tracking_s: float = setting(
-        60.0, 'time constant with which locations follow a normal session, in s', low=1.0
+        600.0, 'time constant with which locations follow a normal session, in s', low=1.0
     )
     merge_s: float = setting(
-        0.5, 'alarms closer than this are one event, in s', low=0.0, reconfigure=False
+        0.5,
+        'alarms closer than this, or than 128 grid rows, are one event, in s',
+        low=0.0,
+        reconfigure=False,
     )
     min_duration_s: float = setting(
         0.0,

@@ -87,8 +87,9 @@ def test_a_foreign_safetensors_file_is_no_artifact(tmp_path: Path) -> None:
 
 def test_a_newer_format_says_to_upgrade(saved: Path, tmp_path: Path) -> None:
     path = tmp_path / 'newer.safetensors'
-    _rewrite(saved, path, lambda header, tensors: header.update(format=2))
-    with pytest.raises(ArtifactError, match='format 2, this version reads 1'):
+    _rewrite(saved, path, lambda header, tensors: header.update(format=artifact.FORMAT + 1))
+    said = f'format {artifact.FORMAT + 1}, this version reads {artifact.FORMAT}'
+    with pytest.raises(ArtifactError, match=said):
         artifact.load(path)
 
 
@@ -103,6 +104,22 @@ def test_a_newer_format_says_to_upgrade(saved: Path, tmp_path: Path) -> None:
         (lambda header, tensors: tensors['norm.center'].fill(np.nan), 'norm.center is not finite'),
         (lambda header, tensors: tensors['norm.spread'].fill(0.0), 'norm.spread is not positive'),
         (lambda header, tensors: tensors['tails'].fill(0.0), 'tails hold no distribution'),
+        (
+            lambda header, tensors: tensors['network.skip.linear.steady'].fill(0.0),
+            r"'skip\.linear\.steady' holds a scale that is not positive",
+        ),
+        (
+            lambda header, tensors: tensors.pop('network.skip.linear.smooth'),
+            r"'skip\.linear\.smooth' is missing",
+        ),
+        (
+            lambda header, tensors: tensors['relation.steady'].fill(np.inf),
+            "'steady' holds NaN or infinity",
+        ),
+        (
+            lambda header, tensors: header['config']['quantization'].update(group=24),
+            'group: 24 is no power of two',
+        ),
         (lambda header, tensors: header['alarms'].update(scale=-10.0), 'alarms.scale is -10.0'),
         (
             lambda header, tensors: header['limits'].update(clip_share=0.0),

@@ -46,6 +46,10 @@ def settings() -> list[tuple[str, dataclasses.Field[Any]]]:
         ({'window': {'patch': 4.5}}, 'window.patch: expected int, got 4.5'),
         ({'window': {'patch': True}}, 'window.patch: expected int, got True'),
         ({'window': {'patch': 0}}, 'window.patch: 0 is out of range; valid: 1 to 32'),
+        (
+            {'quantization': {'group': 48}},
+            'quantization.group: 48 is no power of two; valid: 8, 16, 32, 64, 128 or 256',
+        ),
         ({'window': {'length': 258}}, 'window.length: 258 is not a multiple of patch 4'),
         ({'ingest': {'lateness_s': '1'}}, "ingest.lateness_s: expected float, got '1'"),
         (
@@ -100,7 +104,11 @@ def values_of(entry: dataclasses.Field[Any], low: float, high: float) -> st.Sear
 
 def sections() -> st.SearchStrategy[Config]:
     """Configurations whose numbers lie anywhere in their ranges."""
-    bound = {'length': st.integers(1, 900).map(lambda n: n * 16), 'off': st.floats(0.05, 0.1)}
+    bound = {
+        'length': st.integers(1, 900).map(lambda n: n * 16),
+        'off': st.floats(0.05, 0.1),
+        'group': st.sampled_from([8, 16, 32, 64, 128, 256]),
+    }
 
     def section(kind: type[Any]) -> st.SearchStrategy[Any]:
         limits = {

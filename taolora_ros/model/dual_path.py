@@ -1,4 +1,11 @@
-"""One dense layer with two paths: Y = Q4(X)·Q4(W) + (X·A)·B·I(transient).
+"""One dense layer with two paths, on smoothed and rotated inputs X = X₀·T, W = T⁻¹·W₀.
+
+    Y = Q4(X)·Q4(W) + (Q4(X − Q4(X))·Q4(W) + (X·A)·B)·I(transient) + bias
+
+The term Q4(X − Q4(X))·Q4(W) extends the published formula within its gate: what 4 bits round
+away of X is noise that no X·A·B can express, and on transient rows, where the scale follows the
+largest activation, it is most of the error. It stores nothing. T divides each input by its λ and
+rotates each group (`kernels.rotate`), so that no input is lost under a larger one.
 
 M rows, K inputs (padded to a multiple of G), N outputs, R rank, G group size.
 """
@@ -15,9 +22,10 @@ from taolora_ros.config import Activation
 from taolora_ros.errors import ArtifactError
 from taolora_ros.kernels.dual_path_linear import reference as linear
 from taolora_ros.kernels.quantize.reference import quantize
+from taolora_ros.kernels.rotate.reference import rotate, units
 from taolora_ros.model.base import Precision
 from taolora_ros.model.tensors import TensorReader, Tensors
-from taolora_ros.quantization.int4 import Halves, Int4Weight
+from taolora_ros.quantization.int4 import Codes, Halves, Int4Weight
 from taolora_ros.quantization.low_rank import LowRank
 from taolora_ros.samples import Bools, Float32s
 
@@ -28,17 +36,19 @@ class DualPathWeights:
 
     | tensor | shape | type | what |
     |---|---|---|---|
+    | smooth | [K] | int8 | 8·log₂ λ: an input is divided by λ before rotation; 0 for padding |
     | packed | [K/2, N] | uint8 | codes −7..7 of W, two a byte along K, even k in the low nibble |
     | scales | [K/G, N] | float16 | what a code of W is worth |
-    | steady | [K/G] | float32 | what a code of X is worth while the token is steady |
+    | steady | [K/G] | float16 | what a code of X is worth while the token is steady |
     | down | [K, R] | float16 | A |
     | up | [R, N] | float16 | B |
     | bias | [N] | float16 | added to Y |
-    | dense | [K, N] | float32 | W itself, for the FP32 twin alone; may be absent |
+    | dense | [K, N] | float32 | W₀ itself, for the FP32 twin alone; may be absent |
     """
 
+    smooth: Codes
     weight: Int4Weight
-    steady: Float32s
+    steady: Halves
     low_rank: LowRank
     bias: Halves
     dense: Float32s | None = None
@@ -56,7 +66,7 @@ class DualPathWeights:
     @property
     def packed_bytes(self) -> int:
         """Bytes of the two paths; the FP32 twin doesn't count."""
-        parts = (self.weight.packed, self.weight.scales, self.steady, self.bias)
+        parts = (self.smooth, self.weight.packed, self.weight.scales, self.steady, self.bias)
         return sum(part.nbytes for part in (*parts, self.low_rank.down, self.low_rank.up))
 
     @property
@@ -64,9 +74,15 @@ class DualPathWeights:
         """Weights and biases of the same layer without rounding."""
         return (self.inputs + 1) * self.outputs
 
+    def rotated(self, x: Float32s) -> Float32s:
+        """The layer's inputs `[M, K]` as they are rounded."""
+        group = self.weight.group
+        return rotate(x, units(self.smooth, group), group)
+
     def to_tensors(self) -> Tensors:
         """The layer as named tensors."""
         tensors: Tensors = {
+            'smooth': self.smooth,
             'packed': self.weight.packed,
             'scales': self.weight.scales,
             'steady': self.steady,
@@ -90,10 +106,11 @@ class DualPathWeights:
         scales = reader.take('scales', np.float16, (groups, outputs), positive=True)
         shape = (inputs, outputs)
         return DualPathWeights(
+            smooth=reader.take('smooth', np.int8, (inputs,)),
             weight=Int4Weight(
                 packed=reader.take('packed', np.uint8, (inputs // 2, outputs)), scales=scales
             ),
-            steady=reader.take('steady', np.float32, (groups,), positive=True),
+            steady=reader.take('steady', np.float16, (groups,), positive=True),
             low_rank=LowRank(
                 down=reader.take('down', np.float16, (inputs, rank)),
                 up=reader.take('up', np.float16, (rank, outputs)),
@@ -153,13 +170,15 @@ class DualPath:
     Args:
         weights: what it holds.
         activation: how a row's scale is chosen.
-        precision: which rows take the low-rank path as well.
+        precision: which rows are taken for transient.
     """
 
     def __init__(
         self, weights: DualPathWeights, *, activation: Activation, precision: Precision
     ) -> None:
-        self._steady = weights.steady
+        self._group = weights.weight.group
+        self._units = units(weights.smooth, self._group)
+        self._steady = weights.steady.astype(np.float32)
         self._activation = activation
         self._precision = precision
         self._operands = linear.prepare(
@@ -169,8 +188,9 @@ class DualPath:
     def __call__(self, x: Float32s, is_transient: Bools) -> Float32s:
         """Apply the layer to rows `[M, K]` with their mask `[M]`; returns `[M, N]` float32."""
         mask = self._mask(is_transient)
-        quantized = quantize(x, self._steady, mask, self._activation)
-        return linear.dual_path_linear(x, quantized, self._operands, mask)
+        rotated = rotate(x, self._units, self._group)
+        quantized = quantize(rotated, self._steady, mask, self._activation)
+        return linear.dual_path_linear(rotated, quantized, self._operands, mask)
 
     def _mask(self, is_transient: Bools) -> Bools:
         if self._precision is Precision.INT4_ROUTED:

@@ -21,10 +21,12 @@ import numpy.typing as npt
 from taolora_ros.config import Config
 from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
 from taolora_ros.model.tensors import TensorReader, Tensors
-from taolora_ros.quantization.int4 import LARGEST, padded
+from taolora_ros.quantization.int4 import LARGEST, Halves, padded
+from taolora_ros.quantization.smoothing import factors
 from taolora_ros.samples import Bools, Float32s
 
 _CHUNK_ROWS = 4096  # of a whole-recording run; bounds its memory
+_TAIL = 1.5  # how much farther inputs reach than their rotation; on SKAB 1 and 3 hide its faults
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,12 +36,12 @@ class SkipWeights:
     | tensor | shape | type | what |
     |---|---|---|---|
     | spread | [I] | float32 | σ, standard deviation of the first differences on normal data |
-    | own | [order, I] | float32 | weights of a channel's own level and differences |
+    | own | [order, I] | float16 | weights of a channel's own level and differences |
     """
 
     linear: DualPathWeights
     spread: Float32s
-    own: Float32s
+    own: Halves
 
     @property
     def packed_bytes(self) -> int:
@@ -68,7 +70,7 @@ class SkipWeights:
                 group=group,
             ),
             spread=reader.take('spread', np.float32, (inputs,), positive=True),
-            own=reader.take('own', np.float32, (config.model.order, inputs)),
+            own=reader.take('own', np.float16, (config.model.order, inputs)),
         )
 
 
@@ -109,18 +111,31 @@ def own_columns(*, inputs: int, order: int, group: int) -> npt.NDArray[np.intp]:
     return np.stack(lags)
 
 
+def _channel_clips(layer: DualPathWeights, columns: npt.NDArray[np.intp]) -> Float32s:
+    """Where the steady clip would cut each input before rotation, `[K]`.
+
+    Rotation shares the power of a group's inputs out over all G places, those of padding as well,
+    and makes their distribution narrow, so that the steady clip lies low.
+    """
+    group = layer.weight.group
+    share = np.bincount(columns.ravel() // group) / group  # of the places that hold inputs
+    clips = _TAIL * (LARGEST + 0.5) * layer.steady / np.sqrt(share)
+    scaled: Float32s = (factors(layer.smooth) * np.repeat(clips, group)).astype(np.float32)
+    return scaled
+
+
 class Skip:
     """The skip ready to run, with the last `order` rows as its state."""
 
     def __init__(self, weights: SkipWeights, *, order: int, build: BuildLayer) -> None:
         self._spread = weights.spread
-        self._own = weights.own
+        self._own = weights.own.astype(np.float32)
         self._order = order
         self._group = weights.linear.weight.group
         self._linear = build('skip.linear', weights.linear)
         inputs = weights.spread.shape[0]
         self._columns = own_columns(inputs=inputs, order=order, group=self._group)
-        clips = np.repeat(weights.linear.steady, self._group) * np.float32(LARGEST + 0.5)
+        clips = _channel_clips(weights.linear, self._columns)
         self._level_clip: Float32s = clips[:inputs]
         first = padded(inputs, self._group)
         self._difference_clip: Float32s | None = clips[first : first + inputs]
@@ -152,7 +167,11 @@ class Skip:
         return predictions
 
     def clip_share(self, patch: Float32s) -> float:
-        """Share of the levels and differences of the patch `[P, I]` beyond the steady clip."""
+        """Share of the levels and differences of the patch `[P, I]` beyond the steady clip.
+
+        Counted before rotation, which shows one channel's excess in all of its group: the share
+        tells how many channels moved.
+        """
         beyond = np.count_nonzero(np.abs(patch) > self._level_clip)
         if self._difference_clip is None:
             return beyond / patch.size

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from taolora_ros.samples import Float32s, Floats
 
 LARGEST = 7  # the code −8 is left unused: a symmetric range needs no zero point
+SMALLEST_SCALE = np.float32(2.0**-14)  # smallest normal FP16 number
 
 Codes = npt.NDArray[np.int8]
 Packed = npt.NDArray[np.uint8]
 Halves = npt.NDArray[np.float16]
 
 _CLIPS = np.linspace(1.0, 0.4, 25)  # shares of a group's largest weight that are tried
-_SMALLEST = np.float32(2.0**-14)  # smallest normal FP16 number
 
 
 def pack(codes: Codes) -> Packed:
@@ -105,10 +105,10 @@ def _round(values: Floats, step: Floats) -> Codes:
 def _fit_scales(block: Floats, importance: Floats) -> Halves:
     """The scale of each column of one group, `[N]`, by search over clipping."""
     largest = np.abs(block).max(axis=0)
-    best: Halves = np.maximum(largest / LARGEST, _SMALLEST).astype(np.float16)
+    best: Halves = np.maximum(largest / LARGEST, SMALLEST_SCALE).astype(np.float16)
     least: Floats = np.full(block.shape[1], np.inf)
     for clip in _CLIPS:
-        scale = np.maximum(largest * clip / LARGEST, _SMALLEST).astype(np.float16)
+        scale = np.maximum(largest * clip / LARGEST, SMALLEST_SCALE).astype(np.float16)
         step = scale.astype(np.float64)
         error = importance @ (block - _round(block, step) * step) ** 2
         better = error < least

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from taolora_ros.quantization.int4 import LARGEST
+from taolora_ros.quantization.int4 import LARGEST, SMALLEST_SCALE, Halves
 from taolora_ros.samples import Float32s, Floats
 
 _SHARES = np.linspace(1.0, 0.3, 29)  # of the largest normal activation, tried as the clip
@@ -20,8 +20,8 @@ def fit_steady_scales(
     group: int,
     quantile: float = 0.9999,
     importance: Floats | None = None,
-) -> Float32s:
-    """The steady scale of every group, `[K/G]` float32, by MSE search over clipping.
+) -> Halves:
+    """The steady scale of every group, `[K/G]` float16, by MSE search over clipping.
 
     Args:
         inputs: `[M, K]` activations on normal data, K a multiple of `group`.
@@ -33,7 +33,7 @@ def fit_steady_scales(
     stride = max(1, inputs.shape[0] // _MOST_ROWS)
     rows = np.asarray(inputs[::stride], np.float64)
     weight = np.ones(rows.shape[1]) if importance is None else np.asarray(importance, np.float64)
-    scales = np.ones(rows.shape[1] // group, np.float32)
+    scales = np.ones(rows.shape[1] // group)
     for index in range(scales.shape[0]):
         columns = slice(index * group, (index + 1) * group)
         block, power = rows[:, columns], weight[columns]
@@ -42,7 +42,8 @@ def fit_steady_scales(
             continue
         errors = [(_error(block, start * share / LARGEST, power), share) for share in _SHARES]
         scales[index] = start * min(errors)[1] / LARGEST
-    return scales
+    largest = np.finfo(np.float16).max
+    return np.clip(scales, SMALLEST_SCALE, largest).astype(np.float16)
 
 
 def _error(block: Floats, scale: float, power: Floats) -> float:

@@ -5,6 +5,8 @@ output lost on transient rows. Both are squares of a product with W, so that the
 from two moments of the rows and a step costs the same however many rows there are. W and its
 scales move; A·B follows in closed form, its best answer to any W.
 
+All of it happens on smoothed and rotated inputs, which the layer's λ fixes.
+
 M rows, K inputs, N outputs, G group size.
 """
 
@@ -23,10 +25,10 @@ from taolora_ros.model.objective import objective
 from taolora_ros.quantization.int4 import LARGEST, Int4Weight, pack, unpack
 from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance
-from taolora_ros.training.layer_fit import fit_layer, fit_repair
+from taolora_ros.training.layer_fit import fit_layer, fit_repair, rotated_weight
 
 LEAST_GAIN = 0.02  # of the objective on held-out rows; less keeps the closed form
-REPAIR_WEIGHT = 0.005  # μ: transient rows are far larger than what steady rows lose
+REPAIR_WEIGHT = 0.2  # μ: with 0.05, steady rows gain what transient ones lose several times over
 _STEPS = 1_000
 _SCALE_STEP = 0.02  # of a scale, for its whole way to the best value
 _SCALE_RANGE = (0.5, 2.0)  # times the scale of the closed form
@@ -45,6 +47,13 @@ class Rows:
 
     normal: Float32s
     transient: Mapping[Disturbance, Float32s]
+
+    def rotated(self, layer: DualPathWeights) -> Rows:
+        """The inputs as the layer rounds them."""
+        return Rows(
+            normal=layer.rotated(self.normal),
+            transient={kind: layer.rotated(x) for kind, x in self.transient.items()},
+        )
 
 
 def fit_refined(
@@ -89,22 +98,25 @@ def refine_layer(
 
     Args:
         layer: from `fit_layer`.
-        weight: W in full precision, `[K, N]`.
+        weight: W₀ in full precision, `[K, N]`.
         rows: what the layer was fitted to.
         metric: `[N]` what an error of each output weighs.
         settings: as for `fit_layer`.
         step: of the gradient, in codes over the error that one input's code explains.
         name: of the layer, for the log.
     """
+    weight = rotated_weight(weight, layer.smooth, layer.weight.group)
+    rows = rows.rotated(layer)
     fitted, held_out = split(rows)
     if min(len(fitted.normal), len(held_out.normal)) == 0 or not held_out.transient:
         return layer
     gram, cross = _moments(layer, weight, fitted, settings)
     int4 = _descend(layer.weight, gram, cross, metric, step)
+    rounded = dataclasses.replace(layer, weight=int4)
     low_rank = fit_repair(
-        rows.transient.values(), weight, int4, layer.steady, metric=metric, settings=settings
+        rounded, weight, rows.transient.values(), metric=metric, settings=settings
     )
-    refined = dataclasses.replace(layer, weight=int4, low_rank=low_rank)
+    refined = dataclasses.replace(rounded, low_rank=low_rank)
     before = loss(layer, weight, held_out, metric, settings)
     after = loss(refined, weight, held_out, metric, settings)
     is_better = after < (1.0 - LEAST_GAIN) * before
@@ -139,7 +151,15 @@ def loss(
     metric: Floats,
     settings: QuantizationConfig,
 ) -> float:
-    """The objective of a layer on rows, the mean over the kinds of disturbance."""
+    """The objective of a layer, the mean over the kinds of disturbance.
+
+    Args:
+        layer: the layer.
+        weight: W, `[K, N]`, of rotated inputs.
+        rows: rotated.
+        metric: `[N]` what an error of each output weighs.
+        settings: how activations are rounded.
+    """
     dense = layer.weight.dense()
     repair = layer.low_rank.product()
     error = (
@@ -213,6 +233,7 @@ def _at_4_bits(
     x: Float32s, layer: DualPathWeights, settings: QuantizationConfig, is_transient: bool
 ) -> Floats:
     """What the rounded inputs stand for, `[M, K]`."""
-    quantized = quantize(x, layer.steady, np.full(x.shape[0], is_transient), settings.activation)
+    steady = layer.steady.astype(np.float32)
+    quantized = quantize(x, steady, np.full(x.shape[0], is_transient), settings.activation)
     worth = np.repeat(quantized.scales.astype(np.float64), layer.weight.group, axis=1)
     return quantized.codes * worth

@@ -54,7 +54,7 @@ def split_sessions(recordings: Sequence[Recording], config: Config) -> tuple[Ses
     warmup_s = config.detection.warmup_s
     target = round(max(WARMUPS * warmup_s, TRACKINGS * config.detection.tracking_s) * rate)
     warmup = warmup_rows(config)
-    least = max(rebasing_rows(config) * 2, DRIFT_ROWS)
+    least = max(2 * rebasing_rows(config), warmup + config.window.patch, DRIFT_ROWS)
     total = sum(len(recording.values) for recording in recordings)
     target = max(min(target, total // SESSIONS), least)
     pieces = [

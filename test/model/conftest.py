@@ -14,6 +14,7 @@ from taolora_ros.model.network import NetworkWeights
 from taolora_ros.model.skip import SkipWeights, skip_inputs
 from taolora_ros.quantization.int4 import fit_int4
 from taolora_ros.quantization.low_rank import LowRank
+from taolora_ros.training.layer_fit import rotated_weight
 
 INPUTS = 5  # a multiple of nothing
 PATCH = 4
@@ -21,9 +22,11 @@ PATCH = 4
 
 def random_layer(rng: np.random.Generator, k: int, n: int, rank: int = 2) -> DualPathWeights:
     dense = rng.normal(size=(k, n)) / np.sqrt(k)
+    smooth = rng.integers(-8, 9, k).astype(np.int8)
     return DualPathWeights(
-        weight=fit_int4(dense, group=32),
-        steady=np.full(k // 32, 0.4, np.float32),
+        smooth=smooth,
+        weight=fit_int4(rotated_weight(dense, smooth, 32), group=32),
+        steady=np.full(k // 32, 0.4, np.float16),
         low_rank=LowRank(
             down=(rng.normal(size=(k, rank)) / 16).astype(np.float16),
             up=(rng.normal(size=(rank, n)) / 16).astype(np.float16),
@@ -45,7 +48,7 @@ def random_weights(
     skip = SkipWeights(
         linear=random_layer(rng, skip_inputs(inputs, order=order, group=32), inputs),
         spread=rng.uniform(0.1, 0.5, inputs).astype(np.float32),
-        own=(rng.normal(size=(order, inputs)) / 8).astype(np.float32),
+        own=(rng.normal(size=(order, inputs)) / 8).astype(np.float16),
     )
     correction = None
     if blocks:

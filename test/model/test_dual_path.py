@@ -12,6 +12,8 @@ from taolora_ros.errors import ArtifactError
 from taolora_ros.model.base import Precision
 from taolora_ros.model.dual_path import DualPathWeights, Layer, at_precision
 from taolora_ros.model.network import Network, NetworkWeights
+from taolora_ros.quantization.low_rank import no_low_rank
+from taolora_ros.training.layer_fit import rotated_weight
 
 STEADY = np.zeros(7, bool)
 
@@ -47,10 +49,32 @@ def test_the_precision_decides_which_rows_take_the_low_rank_path(layer: DualPath
         at_precision(precision, Activation.STATIC)('skip.linear', layer)
         for precision in (Precision.INT4_ROUTED, Precision.INT4_NEVER, Precision.INT4_ALWAYS)
     )
-    repair = x.astype(float) @ layer.low_rank.product()
+    repair = layer.rotated(x).astype(float) @ layer.low_rank.product()
     base = never(x, mask)
     np.testing.assert_allclose(always(x, mask) - base, repair, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(routed(x, mask) - base, mask[:, None] * repair, atol=1e-5)
+
+
+def test_smoothing_and_rotation_change_nothing_but_the_rounding(layer: DualPathWeights) -> None:
+    assert layer.dense is not None
+    x = random_rows(layer)
+    inside = rotated_weight(layer.dense.astype(float), layer.smooth, 32)
+    np.testing.assert_allclose(
+        layer.rotated(x) @ inside, x @ layer.dense.astype(float), rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize('size', [1.0, 30.0])
+def test_transient_rows_leave_the_error_of_the_weights_alone(
+    layer: DualPathWeights, size: float
+) -> None:
+    bare = dataclasses.replace(layer, low_rank=no_low_rank(layer.inputs, layer.outputs))
+    run = at_precision(Precision.INT4_ROUTED, Activation.TIME_AWARE)('skip.linear', bare)
+    x = size * random_rows(layer)
+    expected = layer.rotated(x) @ layer.weight.dense().astype(float) + layer.bias
+    error = np.abs(run(x, ~STEADY) - expected).max() / np.abs(expected).max()
+    assert error < 0.01  # half a code of 98, where one nibble leaves half a code of 7
+    assert np.abs(run(x, STEADY) - expected).max() / np.abs(expected).max() > 0.03
 
 
 def test_a_network_takes_any_arithmetic_by_the_names_of_its_layers(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from taolora_ros.config import QuantizationConfig
+from taolora_ros.kernels.rotate.reference import rotate, units
 from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.quantization.int4 import Int4Weight, pack, unpack
 from taolora_ros.quantization.low_rank import no_low_rank
 from taolora_ros.samples import Floats
 from taolora_ros.training.augmentation import Disturbance
-from taolora_ros.training.layer_fit import fit_layer
+from taolora_ros.training.layer_fit import fit_layer, rotated_weight
 from taolora_ros.training.refinement import LEAST_GAIN, Rows, loss, refine_layer, split
 
 INPUTS, OUTPUTS, GROUP = 16, 8, 8
@@ -59,12 +62,11 @@ def _refine(layer: DualPathWeights, weight: Floats, rows: Rows) -> DualPathWeigh
 
 
 def _with_scales_off_by_a_fifth(layer: DualPathWeights) -> DualPathWeights:
-    return DualPathWeights(
-        weight=Int4Weight(layer.weight.packed, (layer.weight.scales * 1.2).astype(np.float16)),
-        steady=layer.steady,
+    scales = (layer.weight.scales * 1.2).astype(np.float16)
+    return dataclasses.replace(
+        layer,
+        weight=Int4Weight(layer.weight.packed, scales),
         low_rank=no_low_rank(INPUTS, OUTPUTS),
-        bias=layer.bias,
-        dense=layer.dense,
     )
 
 
@@ -76,7 +78,8 @@ def test_a_layer_with_wrong_scales_gets_most_of_its_output_back() -> None:
     target = fresh.normal @ weight
 
     def error(candidate: DualPathWeights) -> float:
-        return float(((target - fresh.normal @ candidate.weight.dense()) ** 2).mean())
+        found = candidate.rotated(fresh.normal) @ candidate.weight.dense()
+        return float(((target - found) ** 2).mean())
 
     assert error(refined) < 0.5 * error(spoiled)
 
@@ -85,9 +88,10 @@ def test_a_layer_with_wrong_scales_gets_most_of_its_output_back() -> None:
 def test_the_kept_layer_is_never_worse_on_held_out_rows(seed: int) -> None:
     layer, weight, rows = _layer(np.random.default_rng(seed))
     kept = _refine(layer, weight, rows)
-    _, held_out = split(rows)
-    before = loss(layer, weight, held_out, METRIC, SETTINGS)
-    after = loss(kept, weight, held_out, METRIC, SETTINGS)
+    _, held_out = split(rows.rotated(layer))
+    rotated = rotated_weight(weight, layer.smooth, GROUP)
+    before = loss(layer, rotated, held_out, METRIC, SETTINGS)
+    after = loss(kept, rotated, held_out, METRIC, SETTINGS)
     assert kept is layer or after < (1.0 - LEAST_GAIN) * before
 
 
@@ -116,18 +120,23 @@ def test_refining_twice_gives_the_same() -> None:
 def test_a_layer_that_loses_nothing_stays_as_it_is() -> None:
     rng = np.random.default_rng(4)
     codes = rng.integers(-7, 8, size=(INPUTS, OUTPUTS)).astype(np.int8)
-    codes[::GROUP] = 7
-    normal = rng.integers(-7, 8, size=(1_024, INPUTS)).astype(np.float32)
-    transient = normal.copy()
-    transient[:, ::GROUP] = 7.0  # the scale that follows the signal is 1 as well
+    codes[0] = 7
+    rounded = rng.integers(-7, 8, size=(1_024, INPUTS)).astype(np.float32)
+    large = rng.integers(-98, 99, size=(1_024, INPUTS)).astype(np.float32)
+    large[:, 0] = 98.0  # the scale that follows the signal is 1 as well
+    smooth = np.zeros(INPUTS, np.int8)
+    # √16 is a whole number: rotating forth and back is exact, and gives the whole numbers again.
+    normal, transient = (rotate(x, units(smooth, INPUTS), INPUTS) for x in (rounded, large))
     layer = DualPathWeights(
-        weight=Int4Weight(pack(codes), np.ones((INPUTS // GROUP, OUTPUTS), np.float16)),
-        steady=np.ones(INPUTS // GROUP, np.float32),
+        smooth=smooth,
+        weight=Int4Weight(pack(codes), np.ones((1, OUTPUTS), np.float16)),
+        steady=np.ones(1, np.float16),
         low_rank=no_low_rank(INPUTS, OUTPUTS),
         bias=np.zeros(OUTPUTS, np.float16),
     )
     rows = Rows(normal=normal, transient={Disturbance.STEP: transient})
-    assert _refine(layer, codes.astype(np.float64), rows) is layer
+    weight = rotated_weight(codes.astype(np.float64), smooth, INPUTS)
+    assert _refine(layer, weight, rows) is layer
 
 
 def test_held_out_rows_are_a_quarter_and_no_row_is_on_both_sides() -> None:

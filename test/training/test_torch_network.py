@@ -35,8 +35,9 @@ def numpy_twin(network: TorchCorrection) -> Correction:
         dense = network.layer(name)
         inputs, outputs = dense.weight.shape
         return DualPathWeights(
+            smooth=np.zeros(inputs, np.int8),
             weight=fit_int4(dense.weight.astype(float), group=32),
-            steady=np.ones(inputs // 32, np.float32),
+            steady=np.ones(inputs // 32, np.float16),
             low_rank=no_low_rank(inputs, outputs),
             bias=dense.bias.astype(np.float16),
             dense=dense.weight,

@@ -35,8 +35,8 @@ class PlainInt4:
         steady: Float32s = np.ones(weights.inputs // group, np.float32)
         stored = 0
         if self.activation is Activation.STATIC:
-            steady = fit_steady_scales(calibration.normal, group=group)
-            stored = steady.nbytes
+            scales = fit_steady_scales(calibration.normal, group=group)
+            steady, stored = scales.astype(np.float32), scales.nbytes
         return Product(
             weight=int4.dense(),
             low_rank=no_low_rank(weights.inputs, weights.outputs),

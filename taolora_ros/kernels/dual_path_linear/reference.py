@@ -1,11 +1,14 @@
 """The dual-path linear layer: the definition, in plain NumPy.
 
     S[m, g, n] = Σ_{k in g} q[m, k] · w[k, n]                        exact integers
-    y[m, n]    = Σ_g s[m, g] · t[g, n] · S[m, g, n]                  Q4(X)·Q4(W)
+    y[m, n]    = Σ_g s[m, g] · t[g, n] · S[m, g, n]                  Q4(X)·Q4(W), both nibbles
                + I(transient[m]) · Σ_r (Σ_k x[m, k] · A[k, r]) · B[r, n]
                + bias[n]
 
-M rows, K inputs, N outputs, R rank, G group size; q, s as in `kernels.quantize`.
+M rows, K inputs, N outputs, R rank, G group size; x is smoothed and rotated as in
+`kernels.rotate`, q and s as in `kernels.quantize`. The second nibble of a transient row is part
+of its code, so this formula serves steady and transient rows alike. |S| is at most G·98·7: up to
+G = 32 it fits into 16 bits.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ def prepare(weight: Int4Weight, low_rank: LowRank, bias: Float32s) -> Operands:
 def group_sums(quantized: Quantized, operands: Operands) -> Float32s:
     """The integer part S, `[K/G, M, N]`.
 
-    Held in float32, where it is exact: |S| is at most G·49, far below 2²⁴.
+    Held in float32, where it is exact: |S| is at most 256·98·7, far below 2²⁴.
     """
     groups, size, _ = operands.codes.shape
     rows = quantized.codes.reshape(-1, groups, size).transpose(1, 0, 2).astype(np.float32)
@@ -61,8 +64,8 @@ def dual_path_linear(
     """Apply the layer.
 
     Args:
-        x: `[M, K]` float32, the activations at full precision; read where the mask is on.
-        quantized: the same activations at 4 bits.
+        x: `[M, K]` float32, the rotated activations at full precision; read where the mask is on.
+        quantized: the same activations, rounded.
         operands: the layer.
         is_transient: `[M]` the mask: rows that take the low-rank path as well.
 

@@ -10,6 +10,7 @@ from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.quantization.int4 import fit_int4
 from taolora_ros.quantization.low_rank import LowRank
 from taolora_ros.training.augmentation import Disturbance
+from taolora_ros.training.layer_fit import rotated_weight
 
 INPUTS, OUTPUTS, RANK = 64, 12, 3
 
@@ -18,9 +19,11 @@ INPUTS, OUTPUTS, RANK = 64, 12, 3
 def weights() -> DualPathWeights:
     rng = np.random.default_rng(0)
     dense = rng.normal(size=(INPUTS, OUTPUTS)) * np.exp(rng.normal(size=(INPUTS, 1)))
+    smooth = rng.integers(-8, 9, INPUTS).astype(np.int8)
     return DualPathWeights(
-        weight=fit_int4(dense, group=32),
-        steady=np.full(2, 0.5, np.float32),
+        smooth=smooth,
+        weight=fit_int4(rotated_weight(dense, smooth, 32), group=32),
+        steady=np.full(2, 0.5, np.float16),
         low_rank=LowRank(
             down=(rng.normal(size=(INPUTS, RANK)) / 100).astype(np.float16),
             up=(rng.normal(size=(RANK, OUTPUTS)) / 100).astype(np.float16),

@@ -13,7 +13,7 @@ CODES, BIAS = 64 * 12 // 2 + 2 * 12 * 2, 12 * 2
 
 @pytest.mark.parametrize(
     ('activation', 'stored'),
-    [(Activation.STATIC, 8), (Activation.PER_TOKEN, 0), (Activation.PER_GROUP, 0)],
+    [(Activation.STATIC, 4), (Activation.PER_TOKEN, 0), (Activation.PER_GROUP, 0)],
 )
 def test_bytes_are_codes_scales_and_bias(
     weights: DualPathWeights, calibration: Calibration, activation: Activation, stored: int

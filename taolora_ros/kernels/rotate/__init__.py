@@ -1,0 +1,1 @@
+"""Smoothing and rotation of a layer's inputs before they are rounded."""
