@@ -22,7 +22,7 @@ VERBS = {
     'train': 'Learn from bags of normal operation what normal looks like.',
     'evaluate': 'Score bags with a trained model, against their ground truth.',
     'replay': 'Play a bag through a detector: live over ROS 2, or here with --dry-run.',
-    'bench': 'Measure latency, memory and jitter on this machine.',
+    'bench': 'Measure how accurate detection and quantization are.',
     'export': 'Write a model in the form that another runtime reads.',
 }
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130

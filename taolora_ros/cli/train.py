@@ -134,7 +134,7 @@ def summary(
     threshold = model.alarms.threshold(config.detection.false_alarms_per_hour)
     table.add_row(
         'threshold',
-        f'{threshold:.2f} (-log10 p) for {config.detection.false_alarms_per_hour:g} '
+        f'a score of {threshold:.2f} for {config.detection.false_alarms_per_hour:g} '
         'false alarms an hour',
     )
     table.add_row(

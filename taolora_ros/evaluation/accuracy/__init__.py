@@ -1,0 +1,1 @@
+"""How accurate detection and quantization are: what `taolora bench accuracy` measures."""
