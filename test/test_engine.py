@@ -185,11 +185,17 @@ def test_a_constant_channel_contributes_nothing(
 def test_noise_that_outlasts_the_tracking_time_becomes_usual(
     rotor_model: DetectorModel, make_rotor: Rotor
 ) -> None:
+    config = rotor_model.config
+    detection = dataclasses.replace(config.detection, tracking_s=60.0)
+    watch = dataclasses.replace(
+        rotor_model.watch, config=dataclasses.replace(config, detection=detection)
+    )
+    model = dataclasses.replace(rotor_model, watch=watch)
     recording = make_rotor(150.0, 82)
     recording.values[1000:, :3] += (
         np.random.default_rng(0).normal(size=(14_000, 3)) * 3.0 * recording.values[:, :3].std(0)
     )
-    hops = _push(Engine(rotor_model), _rows(recording))
+    hops = _push(Engine(model), _rows(recording))
     ratios = np.array([hop.routing.variance_ratio for hop in hops])
     limit = rotor_model.watch.limits.variance_ratio
     assert np.median(ratios[260:500]) > limit  # the first ten seconds
@@ -225,4 +231,4 @@ def test_every_dense_layer_runs_in_the_arithmetic_that_is_asked_for(
     assert names == ['skip.linear', 'relation'] == list(rotor_model.watch.layers())
     assert [hop.score for hop in _push(Engine(rotor_model, build=asked), rows)] == routed
     assert twin != routed
-    np.testing.assert_allclose(twin, routed, atol=0.5)  # -log10 p: rounding is small
+    np.testing.assert_allclose(twin, routed, atol=0.5)  # decades: rounding is small

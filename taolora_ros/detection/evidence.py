@@ -90,6 +90,7 @@ class EvidenceNorm:
         """z [..., E, I] of features [..., E, I] in a session with this offset [E, I]."""
         z = (features - offset - self.center) / self.spread
         z[..., MEANS, :] = np.abs(z[..., MEANS, :])
+        z[..., self.spread >= MUTE] = 0.0
         return z
 
 

@@ -172,7 +172,7 @@ def threshold_figure(curve: OperatingCurve, point: Point) -> str:
         carried = f'threshold {point.threshold:.2f}'
         plot.axvline(point.threshold, color=TRUTH, linestyle='--', linewidth=1, label=carried)
         percent_axis(plot, 'y')
-        plot.set(xlabel='threshold, −log₁₀ p', ylabel='share', ylim=(0, 1.03))
+        plot.set(xlabel='threshold, decades', ylabel='share', ylim=(0, 1.03))
         plot.set_xlim(float(curve.thresholds[0]), float(curve.thresholds[-1]))
         explain(plot)
 

@@ -36,7 +36,7 @@ class Detection:
     end_ns: int
     raised_ns: int  # end of the token with which it was first reported
     severity: int
-    peak_score: float  # -log10 p
+    peak_score: float  # in decades
     p_value: float
     fp16_share: float
     contributions: Floats  # [C], sums to 1

@@ -1,7 +1,7 @@
 """Quantization fidelity: what 4 bits changed, against the FP32 twin on the same recordings.
 
-Both ran with the same calibration and the same threshold. A score is a number of decades of
-probability, so differences of scores are told in decades.
+Both ran with the same calibration and the same threshold. Scores are decades of evidence, and so
+are their differences.
 """
 
 from __future__ import annotations

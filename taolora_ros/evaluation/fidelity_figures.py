@@ -46,7 +46,7 @@ def scatter_figure(pairs: ScorePairs, threshold: float) -> str:
             plot.scatter(x, y, s=7, color=color, alpha=alpha, linewidths=0, rasterized=True)
             label = f'{name}: {len(x):,}'
             plot.scatter([], [], s=24, color=color, linewidths=0, label=label)
-        plot.set(xlabel='score of the FP32 twin, −log₁₀ p', ylabel='score at 4 bits, −log₁₀ p')
+        plot.set(xlabel='score of the FP32 twin, decades', ylabel='score at 4 bits, decades')
         plot.set(xlim=(0, highest), ylim=(0, highest))
         explain(plot)
 

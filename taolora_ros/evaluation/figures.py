@@ -111,7 +111,7 @@ def _draw_score(plot: Axes, trace: Trace, twin: Trace | None, zero_ns: int) -> N
     plot.plot(times, limit, color=TRUTH, linewidth=1.0, linestyle='--', label='threshold')
     above = np.maximum(scores, limit)
     plot.fill_between(times, limit, above, color=TRUTH, alpha=0.25, linewidth=0, rasterized=True)
-    plot.set_ylabel('−log₁₀ p')
+    plot.set_ylabel('score, decades')
     plot.set_ylim(bottom=0)
     plot.legend(
         loc='lower right',

@@ -17,7 +17,7 @@ from taolora_ros.evaluation.runs import RunResult, row_kinds
 from taolora_ros.samples import NS_PER_S, Floats, Ints
 
 LEVELS = 100
-LOWEST = 0.5  # score below which no threshold makes sense: a third of the normal hops would alarm
+LOWEST = 0.5  # score below which no threshold makes sense: most normal hops would alarm
 
 
 @dataclass(frozen=True, slots=True, eq=False)

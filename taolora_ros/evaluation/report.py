@@ -38,6 +38,11 @@ DEFINITIONS = (
         'where the alarm already stood (found, standing).',
     ),
     (
+        'Score',
+        'Combined evidence that a token is not normal, in decades: one more for each factor of '
+        'ten by which normal data show as much more rarely.',
+    ),
+    (
         'Average precision',
         'Ranks every grid row after the warm-up by its score, without point adjustment.',
     ),

@@ -128,7 +128,7 @@ def _print_unlabeled(console: Console, result: RunResult, channels: Sequence[str
     )
     if not detections:
         return
-    table = _table('onset', 'peak', 'end', 'severity', 'peak -log10 p', 'channel')
+    table = _table('onset', 'peak', 'end', 'severity', 'peak score', 'channel')
     for hit in detections:
         instants = (hit.onset_ns, hit.peak_ns, hit.end_ns)
         table.add_row(

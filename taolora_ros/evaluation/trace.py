@@ -22,7 +22,7 @@ class Trace:
     first_ns: Ints  # [H] stamp of each token's first row
     last_ns: Ints  # [H] stamp of its last row
     is_watching: Bools  # [H] False while warming up
-    scores: Floats  # [H] -log10 p
+    scores: Floats  # [H] in decades
     thresholds: Floats  # [H]
     is_transient: Bools  # [H] True where the token took the FP16 path
     evidence: Floats  # [H, 3] variance ratio, energy z, clip share

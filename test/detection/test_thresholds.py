@@ -50,11 +50,24 @@ def test_fresh_normal_scores_alarm_at_about_the_accepted_rate() -> None:
 
 
 def test_odd_stretches_in_the_normal_recordings_hardly_move_the_threshold() -> None:
-    generator = np.random.default_rng(1)
-    sessions = [-np.log10(generator.uniform(size=3_600)) for _ in range(20)]
-    plain = fit_alarm_rate(sessions, 0.1, gap=30).threshold(1.0)
-    sessions[0][100:300] = 40.0
-    assert fit_alarm_rate(sessions, 0.1, gap=30).threshold(1.0) < plain + 1.5
+    # Two hours with a peak a second, each a quarter as high as that of a perfect calibration: the
+    # i-th largest of 7200 is log10(7200 / (i - 0.5)) / 4.
+    scores = np.zeros(5 * 7200)
+    scores[::5] = np.log10(7200 / (np.arange(7200) + 0.5))[::-1] / 4
+    # The 21st is the level, and the 10th to 11th lies in the middle of the 20 above it:
+    # 0.64 + log10(20.5 / 10) / 4 / log(2) · log(20 peaks / 2 h) = 0.90, near log10(3600) / 4.
+    assert fit_alarm_rate([scores], 0.2, gap=4).threshold(1.0) == pytest.approx(0.90, abs=0.01)
+    for strange in (4.0, 40.0, 1e6):
+        scores[:20] = strange  # four peaks
+        # Now the 17th, and the 6th to 7th of the others:
+        # 0.66 + log10(16.5 / 6) / 4 / log(2) · log(10) = 1.03.
+        odd = fit_alarm_rate([scores], 0.2, gap=4)
+        assert odd.threshold(1.0) == pytest.approx(1.03, abs=0.01)
+
+
+def test_no_scale_is_larger_than_the_usual_one() -> None:
+    scores = 7.0 * np.log10(7200 / (np.arange(7200) + 0.5))
+    assert fit_alarm_rate([scores], 0.2, gap=0).scale == USUAL_SCALE
 
 
 def test_a_scale_leans_on_the_usual_one_where_peaks_are_few() -> None:

@@ -12,9 +12,10 @@ from taolora_ros.evaluation.retracking import track
 from taolora_ros.evaluation.runs import RunResult, judge
 from taolora_ros.evaluation.trace import Trace
 
-PERIOD_NS = 100_000_000
-HOP_S = 0.4
-SETTINGS = DetectionConfig(merge_s=0.5)
+PATCH = 32
+PERIOD_NS = 12_500_000
+HOP_NS = PATCH * PERIOD_NS  # 0.4 s
+SETTINGS = DetectionConfig(merge_s=0.5)  # less than the 128 rows, 1.6 s, that evidence looks back
 
 
 def at(seconds: float) -> int:
@@ -22,10 +23,10 @@ def at(seconds: float) -> int:
 
 
 def trace_of(scores: list[float]) -> Trace:
-    first_ns = np.arange(len(scores), dtype=np.int64) * 4 * PERIOD_NS
+    first_ns = np.arange(len(scores), dtype=np.int64) * HOP_NS
     return Trace(
         first_ns=first_ns,
-        last_ns=first_ns + 3 * PERIOD_NS,
+        last_ns=first_ns + (PATCH - 1) * PERIOD_NS,
         is_watching=np.arange(len(scores)) > 0,
         scores=np.array(scores),
         thresholds=np.full(len(scores), 2.0),
@@ -34,7 +35,7 @@ def trace_of(scores: list[float]) -> Trace:
         contributions=np.ones((len(scores), 1)),
         detections=(),
         period_ns=PERIOD_NS,
-        patch=4,
+        patch=PATCH,
     )
 
 
@@ -112,8 +113,8 @@ def test_highest_threshold_finds_nothing(curve: OperatingCurve) -> None:
 
 def test_alarm_that_never_ends_is_found_standing_and_left_out_of_the_useful_part() -> None:
     # At 0.5 one alarm spans everything; at 2 and above the event and the false alarm are apart.
-    scores = [0.0, 1, 1, 1, 1, 3, 1, 1, 1, 4, 1, 1]
-    run = judge('x', trace_of(scores), [Truth('x', at(3.6), at(4.0))], tolerance_s=0.0)
+    scores = [0.0, 1, 1, 1, 1, 3, 1, 1, 1, 1, 1, 4, 1, 1]
+    run = judge('x', trace_of(scores), [Truth('x', at(4.4), at(4.8))], tolerance_s=0.0)
     curve = operating_curve([run], SETTINGS, levels=8)  # 0.5, 1.01, 1.53, … 4.08
     assert curve is not None
     assert curve.found.tolist() == [1] * 7 + [0]

@@ -12,8 +12,9 @@ from taolora_ros.evaluation.retracking import track
 from taolora_ros.evaluation.trace import Trace, record
 from taolora_ros.samples import NS_PER_S, Gap, Hop, Recording, Row
 
-HOP_NS = 100_000_000
-PERIOD_NS = 25_000_000
+PATCH = 32
+PERIOD_NS = 3_125_000
+HOP_NS = PATCH * PERIOD_NS  # 0.1 s; evidence looks back over 128 rows, 0.4 s
 LOOSE, STRICT = 3600.0, 60.0  # accepted false alarms an hour: an alarm every few seconds, or few
 
 
@@ -23,7 +24,7 @@ def trace_of(scores: list[float], *, warming: int = 0, silence_after: int | None
         first_ns[silence_after + 1 :] += HOP_NS
     return Trace(
         first_ns=first_ns,
-        last_ns=first_ns + 3 * PERIOD_NS,
+        last_ns=first_ns + (PATCH - 1) * PERIOD_NS,
         is_watching=np.arange(len(scores)) >= warming,
         scores=np.array(scores),
         thresholds=np.full(len(scores), 3.0),
@@ -32,7 +33,7 @@ def trace_of(scores: list[float], *, warming: int = 0, silence_after: int | None
         contributions=np.ones((len(scores), 1)),
         detections=(),
         period_ns=PERIOD_NS,
-        patch=4,
+        patch=PATCH,
     )
 
 
@@ -46,8 +47,16 @@ def spans(
 
 
 def test_alarms_within_the_merge_time_are_one_event_and_others_apart() -> None:
-    # Two quiet hops end 0.2 s after the last alarm, three end 0.3 s after it.
-    assert spans(trace_of([0, 4, 0, 0, 4, 0, 0, 0, 4])) == [(1, 1, 4), (8, 8, 8)]
+    # Five quiet hops end 0.5 s after the last alarm, six end 0.6 s after it.
+    scores = [0.0, 4, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 4]
+    assert spans(trace_of(scores), merge_s=0.55) == [(1, 1, 7), (14, 14, 14)]
+    assert spans(trace_of(scores), merge_s=0.65) == [(1, 1, 14)]
+
+
+def test_alarms_within_the_rows_that_evidence_looks_back_on_are_one_event() -> None:
+    # Four quiet hops end 0.4 s after the last alarm, five end 0.5 s after it.
+    scores = [0.0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 4]
+    assert spans(trace_of(scores), merge_s=0.0) == [(1, 1, 6), (12, 12, 12)]
 
 
 def test_score_at_the_threshold_alarms_and_one_below_does_not() -> None:
@@ -56,9 +65,10 @@ def test_score_at_the_threshold_alarms_and_one_below_does_not() -> None:
 
 
 def test_short_alarm_is_no_event_and_a_long_one_is_reported_when_it_is_long_enough() -> None:
-    # One alarm spans 75 ms, three 275 ms.
-    scores = [4.0, 0, 0, 0, 0, 4, 4, 4, 4]
-    assert spans(trace_of(scores), min_duration_s=0.2) == [(5, 7, 8)]
+    # From the first row of the first to the last row of the last: 97 ms for one alarm, 297 ms for
+    # three.
+    scores = [4.0, 0, 0, 0, 0, 0, 4, 4, 4, 4]
+    assert spans(trace_of(scores), min_duration_s=0.2) == [(6, 8, 9)]
 
 
 def test_no_event_goes_on_over_a_gap_and_none_begins_while_warming_up() -> None:
@@ -86,7 +96,7 @@ def hops(engine: Engine, items: Iterator[Row | Gap]) -> Iterator[Hop]:
 
 @pytest.mark.parametrize(
     ('rate', 'merge_s', 'min_duration_s'),
-    [(LOOSE, 0.0, 0.0), (LOOSE, 0.5, 0.0), (LOOSE, 0.1, 0.1), (STRICT, 0.5, 0.0)],
+    [(LOOSE, 0.0, 0.0), (LOOSE, 2.0, 0.0), (LOOSE, 0.1, 0.1), (STRICT, 0.5, 0.0)],
 )
 def test_own_threshold_gives_the_events_that_the_detector_reported(
     rate: float,

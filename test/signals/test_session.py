@@ -42,3 +42,12 @@ def test_shrinkage_is_the_ratio_of_variances() -> None:
     # Medians 0, 2, 4 have variance 4; with a warm-up variance of 12 that is 4 / 16.
     medians = [np.array([0.0]), np.array([2.0]), np.array([4.0])]
     assert shrinkage(medians, np.array([12.0]), np.array([0.0]))[0] == pytest.approx(0.25)
+
+
+def test_parts_of_one_session_share_its_location_and_believe_no_warm_up() -> None:
+    prior = fit_session_prior(_sessions([0.0, 10.0, 20.0]), warmup_rows=0)
+    assert prior.location[0] == pytest.approx(10.0, abs=0.1)
+    assert prior.shrink[0] == 0.0
+    assert prior.rebased(np.full((100, 1), 25.0))[0] == prior.location[0]
+    # Levels of 0, 10 and 20 about 10 are part of what is normal: 200 / 3, and the noise.
+    assert prior.scale[0] == pytest.approx(np.sqrt(200.0 / 3.0 + 1.0), rel=0.02)
