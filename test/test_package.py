@@ -25,11 +25,13 @@ ROSDEP = {
     'numpy': 'python3-numpy',
     'rich': 'python3-rich',
     'rosbags': 'python3-rosbags-pip',
+    'scipy': 'python3-scipy',
     'sklearn': 'python3-sklearn',
     'torch': 'python3-torch',
     'yaml': 'python3-yaml',
 }
-KEYLESS = {'safetensors', 'triton'}  # package.xml says in a comment how to get them
+KEYLESS = {'aeon', 'safetensors', 'triton'}  # package.xml says in a comment how to get them
+EXTRAS = {'aeon': 'bench'}  # what `pip install .` brings only where its extra is asked for
 # Dependencies that no import statement shows.
 UNSEEN = {
     'rosidl_default_runtime',  # of the generated messages
@@ -68,8 +70,8 @@ def test_an_imported_module_is_a_dependency_of_the_ros_package(module: str) -> N
 
 @pytest.mark.parametrize('module', imported())
 def test_an_imported_module_is_a_requirement_of_pip_unless_it_is_ros(module: str) -> None:
-    core = (ROOT / 'tools' / 'requirements' / 'core.txt').read_text(encoding='utf-8')
-    required = re.findall(r'^[\w-]+', core, re.MULTILINE)
+    source = ROOT / 'tools' / 'requirements' / f'{EXTRAS.get(module, "core")}.txt'
+    required = re.findall(r'^[\w-]+', source.read_text(encoding='utf-8'), re.MULTILINE)
     is_ros = module in depended_on()
     assert (ON_PYPI.get(module, module) in required) != (is_ros or module == 'triton')
 

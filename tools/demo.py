@@ -120,6 +120,7 @@ def _run(options: argparse.Namespace) -> int:
         report,
         [ReportRun(result, read_recording(faults, model.channels, model.config.ingest))],
         channels=model.channels,
+        detection=model.config.detection,
         title='taolora demo: faults of a robot arm, found live',
         facts={
             'model': str(model_path),
