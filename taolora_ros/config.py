@@ -139,9 +139,7 @@ class ModelConfig(_Validated):
 class QuantizationConfig(_Validated):
     """How the dual-path layers round."""
 
-    group: int = setting(
-        32, 'codes that share a scale along K, a power of two', low=8, high=256
-    )
+    group: int = setting(32, 'codes that share a scale along K, a power of two', low=8, high=256)
     rank: int = setting(8, 'rank R of the FP16 path', low=0, high=128)
     activation: Activation = setting(Activation.TIME_AWARE, 'how a token is scaled')
     ridge: float = setting(1e-2, 'ridge of the low-rank fit over the mean input power', low=0.0)

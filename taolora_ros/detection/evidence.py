@@ -20,7 +20,7 @@ that each input has in it.
 | VARIANCE | variance | 32 | power | mean square | vibration, a stop, a jam |
 | LEVEL | mean | 16 | mean | mean square | load, speed, bias off |
 | DRIFT | mean residual | 64 | mean | mean square | a slow change |
-| RELATION | variance of the departure from the relation | 128 | power | largest | friction, a weak motor |
+| RELATION | variance of the departure from it | 128 | power | largest | friction, a weak motor |
 | STILLNESS | minus power of differences | 32 | power | largest | frozen, silent |
 """
 
@@ -87,7 +87,7 @@ class EvidenceNorm:
         return self.shrink * (median - self.typical)
 
     def departures(self, features: Floats, offset: Floats) -> Floats:
-        """z [..., E, I] of features [..., E, I] in a session with this offset [E, I]."""
+        """Departures z [..., E, I] of features [..., E, I], with the session's offset [E, I]."""
         z = (features - offset - self.center) / self.spread
         z[..., MEANS, :] = np.abs(z[..., MEANS, :])
         z[..., self.spread >= MUTE] = 0.0

@@ -7,8 +7,8 @@ sees, so the strongest of them stands for all:
 
     S = max(¾ · Σ_{two largest lasting} −log p, max_other −log p)
 
-The score is S in decades, S / ln 10. The statistics depend on each other, so the p-value of the hop
-is read off no table: S has a tail of its own on normal data.
+The score is S in decades, S / ln 10. The statistics depend on each other, so the p-value of the
+hop is read off no table: S has a tail of its own on normal data.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def combine(surprises: Floats) -> Floats:
 
 def decades(combined: Floats) -> Floats:
     """Scores [n] of S [n]."""
-    return combined / np.log(10.0)
+    scores: Floats = combined / np.log(10.0)
+    return scores
 
 
 def surprise(values: Floats, tails: tuple[Tail, ...]) -> Floats:

@@ -40,7 +40,7 @@ def track(trace: Trace, threshold: float, settings: DetectionConfig) -> Alarms:
     if not len(alarms):
         return Alarms(alarms, alarms, alarms)
     session = np.cumsum(_is_fresh(trace))[alarms]
-    # An event ends with the first quiet hop that is over more than the merging gap after its last alarm.
+    # An event ends with the first quiet hop that is over longer than the gap after its last alarm.
     quiet_ns = trace.last_ns[alarms[1:] - 1] - trace.last_ns[alarms[:-1]]
     is_apart = (np.diff(session) != 0) | (quiet_ns > merge_gap_ns(settings, trace.period_ns))
     starts = np.concatenate(([0], np.flatnonzero(is_apart) + 1))

@@ -59,9 +59,7 @@ def watch_session(model: WatchModel, session: Session) -> WatchedSession:
     )
 
 
-def calibrate(
-    sessions: Sequence[WatchedSession], changes: Ints, config: Config
-) -> Calibration:
+def calibrate(sessions: Sequence[WatchedSession], changes: Ints, config: Config) -> Calibration:
     """Fit norm, tails and alarm rate to held-out normal sessions.
 
     The tails see each session through a norm that was fitted to the others: what one

@@ -96,9 +96,7 @@ def fit_skip(
     """Fit the skip to normal segments `[T_i, I]`, each longer than the order."""
     spread = difference_spread(segments)
     rows = regression(segments, spread, config)
-    weight = fit_ridge(
-        rows, spread, order=config.model.order, group=config.quantization.group
-    )
+    weight = fit_ridge(rows, spread, order=config.model.order, group=config.quantization.group)
     residual = rows.targets - rows.inputs @ weight
     columns = own_columns(
         inputs=spread.shape[0], order=config.model.order, group=config.quantization.group

@@ -115,9 +115,7 @@ def _held_out_models(
     for fold in range(count):
         progress('held-out folds', fold / count)
         others = [session for session in sessions if fold_of[session.fold] != fold]
-        prior = fit_session_prior(
-            [session.own for session in others], rebasing_rows(model.config)
-        )
+        prior = fit_session_prior([session.own for session in others], rebasing_rows(model.config))
         rows = [_inputs(session, prior, model.layout, model.config) for session in others]
         network = fit_network(
             rows,

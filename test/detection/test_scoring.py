@@ -21,7 +21,8 @@ def _calibration() -> tuple[ScoreCalibration, np.ndarray]:
     normal = generator.normal(size=(20_000, STATISTICS))
     tails = tuple(fit_tail(column) for column in normal.T)
     sums = combine(surprise(normal, tails))
-    return ScoreCalibration(tails, fit_tail(sums, shape=0.0)), generator.normal(size=(20_000, STATISTICS))
+    fresh = generator.normal(size=(20_000, STATISTICS))
+    return ScoreCalibration(tails, fit_tail(sums, shape=0.0)), fresh
 
 
 def _evidences(values: np.ndarray) -> Evidences:

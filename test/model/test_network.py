@@ -99,7 +99,7 @@ def test_clip_share_counts_saturated_levels_and_differences(weights: NetworkWeig
     assert network.clip_share(spike) == pytest.approx(2 / 40)
     smooth, steady = weights.skip.linear.smooth, weights.skip.linear.steady
     # Five of the 32 places of the level's group hold inputs; its power is shared out over all.
-    clip = 1.5 * 7.5 * float(steady[0]) * 2.0 ** (float(smooth[1]) / 8.0) * (32.0 / 5.0) ** 0.5
+    clip = 1.3 * 7.5 * float(steady[0]) * 2.0 ** (float(smooth[1]) / 8.0) * (32.0 / 5.0) ** 0.5
     for level, count in ((0.99 * clip, 0), (1.01 * clip, 1)):
         held = Network(weights)
         held.step(np.full((PATCH, 5), [0, level, 0, 0, 0], np.float32), False)

@@ -28,9 +28,9 @@ from taolora_ros.evaluation.summary import summarize
 from taolora_ros.samples import Floats
 
 DEFINITIONS = {
-    'recall_retained': 'true events found by routed TAO-LoRA over those found by FP32; arm: each at '
-    'the threshold at which it finds most with no more false alarms than the one that raised more '
-    'at the threshold of the artifact; development sets: both at that of the artifact. '
+    'recall_retained': 'true events found by routed TAO-LoRA over those found by FP32; arm: each '
+    'at the threshold at which it finds most with no more false alarms than the one that raised '
+    'more at the threshold of the artifact; development sets: both at that of the artifact. '
     'own_thresholds: both at that of the artifact everywhere',
     'vus_pr': 'volume under the precision-recall surface (window 100), mean over series with '
     'events; rows of the warm-up score 0',
