@@ -85,10 +85,10 @@ class EventState(enum.Enum):
 
 
 class Severity(enum.IntEnum):
-    """How far below the threshold the event's smallest p-value lies."""
+    """How far above the threshold the event's peak score lies."""
 
-    MINOR = 1  # up to a factor 100
-    MAJOR = 2  # up to a factor 10,000
+    MINOR = 1  # less than 1 decade
+    MAJOR = 2  # less than 2 decades
     CRITICAL = 3
 
 

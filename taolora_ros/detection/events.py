@@ -140,8 +140,8 @@ class _Open:
 
 
 def severity(peak_score: float, threshold: float) -> Severity:
-    """How far, in powers of ten of probability, a peak lies beyond its threshold."""
+    """How far, in decades, a peak lies beyond its threshold."""
     excess = peak_score - threshold
-    if excess < 2.0:
+    if excess < 1.0:
         return Severity.MINOR
-    return Severity.MAJOR if excess < 4.0 else Severity.CRITICAL
+    return Severity.MAJOR if excess < 2.0 else Severity.CRITICAL

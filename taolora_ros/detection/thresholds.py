@@ -22,7 +22,7 @@ from taolora_ros.samples import Floats
 
 PEAKS = 20  # k
 SHARE = 6  # one peak in so many is above the level at most
-USUAL_SCALE = 0.3  # σ in decades where little is known, and the most that is believed
+USUAL_SCALE = 0.35  # σ in decades where little is known, and the most that is believed
 SUPPORT = 0.1  # alarms expected in the normal data below which the rate is an extrapolation
 
 

@@ -39,8 +39,8 @@ DEFINITIONS = (
     ),
     (
         'Score',
-        'Combined evidence that a token is not normal, in decades: one more for each factor of '
-        'ten by which normal data show as much more rarely.',
+        'Combined evidence that a token is not normal, in decades: one more where normal data '
+        'show as much ten times more rarely.',
     ),
     (
         'Average precision',

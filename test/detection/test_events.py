@@ -88,7 +88,7 @@ def test_the_share_on_the_fp16_path_counts_the_hops_of_the_event() -> None:
     assert last.fp16_share == 0.75
 
 
-def test_severity_grows_with_the_powers_of_ten_beyond_the_threshold() -> None:
-    assert severity(4.9, 3.0) is Severity.MINOR
-    assert severity(5.0, 3.0) is Severity.MAJOR
-    assert severity(7.0, 3.0) is Severity.CRITICAL
+def test_severity_grows_with_the_decades_beyond_the_threshold() -> None:
+    assert severity(3.9, 3.0) is Severity.MINOR
+    assert severity(4.0, 3.0) is Severity.MAJOR
+    assert severity(5.0, 3.0) is Severity.CRITICAL
