@@ -88,7 +88,7 @@ def test_the_json_says_how_it_came_about(asked: list[Request], tmp_path: Path) -
     }
     assert data['machine']['cores'] >= 1
     assert {'taolora_ros', 'python', 'numpy', 'torch', 'aeon'} <= set(data['versions'])
-    assert data['command'].startswith('taolora ')
+    assert data['command'].startswith('taolora')
     assert data['skipped'] == {'rosa': 'absent'}
 
 

@@ -82,3 +82,12 @@ def test_parts_of_one_session_are_long_enough_for_the_slowest_residual() -> None
     config = dataclasses.replace(CONFIG, detection=detection)
     assert [len(session.own) for session in split_sessions([_recording(640)], config)] == [64] * 10
     assert [len(session.own) for session in split_sessions([_recording(700)], config)] == [70] * 10
+
+
+def test_a_session_outlasts_the_rows_that_a_long_order_looks_back_on() -> None:
+    detection = dataclasses.replace(CONFIG.detection, warmup_s=0.0, tracking_s=1.0)
+    model = dataclasses.replace(CONFIG.model, order=60)
+    config = dataclasses.replace(CONFIG, detection=detection, model=model)
+    sessions = split_sessions([_recording(700), _recording(95)], config)
+    # 60 rows of the order and 32 that fill windows are 92; one token of 4 more gives a score.
+    assert [len(session.own) for session in sessions] == [100] * 7
