@@ -26,7 +26,7 @@ from taolora_ros.quantization.smoothing import factors
 from taolora_ros.samples import Bools, Float32s
 
 _CHUNK_ROWS = 4096  # of a whole-recording run; bounds its memory
-_TAIL = 1.3  # how much farther inputs reach than their rotation; on SKAB 1 and 3 hide its faults
+_TAIL = 1.3  # inputs reach so much farther than their rotation; see docs/method.md, "Clip share"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
