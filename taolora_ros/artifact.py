@@ -33,7 +33,7 @@ from taolora_ros.routing.router import RouterLimits
 from taolora_ros.signals.inputs import InputLayout
 from taolora_ros.signals.session import SessionPrior
 
-FORMAT = 2  # raised when an older reader could not read the file rightly
+FORMAT = 3  # raised when an older reader could not read the file rightly
 MAX_BYTES = 256 * 1024 * 1024
 
 Tensors = dict[str, npt.NDArray[Any]]

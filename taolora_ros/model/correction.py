@@ -18,9 +18,10 @@ import numpy as np
 
 from taolora_ros.config import Config, ModelConfig
 from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
+from taolora_ros.model.skip import skip_shares
 from taolora_ros.model.tensors import TensorReader, Tensors
 from taolora_ros.quantization.int4 import padded
-from taolora_ros.samples import Bools, Float32s
+from taolora_ros.samples import Bools, Float32s, Ints
 
 RMS_FLOOR = np.float32(1e-6)
 
@@ -93,30 +94,35 @@ class CorrectionWeights:
         width, hidden = shape.width, shape.width * shape.expansion
         group, patch = config.quantization.group, config.window.patch
 
-        def layer(part: TensorReader, name: str, rows: int, columns: int) -> DualPathWeights:
+        def layer(part: TensorReader, name: str, shares: Ints, columns: int) -> DualPathWeights:
             return DualPathWeights.from_tensors(
-                part.under(name), inputs=rows, outputs=columns, group=group
+                part.under(name), shares=shares, outputs=columns, group=group
             )
 
         def block(part: TensorReader) -> BlockWeights:
             return BlockWeights(
                 taps=part.take('taps', np.float32, (shape.kernel, width)),
                 gain=part.take('gain', np.float32, (width,)),
-                expand=layer(part, 'expand', width, 2 * hidden),
-                contract=layer(part, 'contract', hidden, width),
+                expand=layer(part, 'expand', np.arange(width), 2 * hidden),
+                contract=layer(part, 'contract', np.arange(hidden), width),
             )
 
         return CorrectionWeights(
-            embed=layer(reader, 'embed', token_inputs(inputs, patch=patch, group=group), width),
+            embed=layer(reader, 'embed', token_shares(inputs, patch=patch, group=group), width),
             blocks=tuple(block(reader.under(f'block{index}')) for index in range(shape.blocks)),
             gain=reader.take('gain', np.float32, (width,)),
-            head=layer(reader, 'head', width, patch * inputs),
+            head=layer(reader, 'head', np.arange(width), patch * inputs),
         )
 
 
 def token_inputs(inputs: int, *, patch: int, group: int) -> int:
     """K of the embedding."""
     return padded(inputs, group) + padded(patch * inputs, group)
+
+
+def token_shares(inputs: int, *, patch: int, group: int) -> Ints:
+    """Which λ each of the embedding's inputs takes, `[K]`, laid out as the skip's are."""
+    return skip_shares(inputs, order=patch + 1, group=group)
 
 
 def token_rows(rows: Float32s, spread: Float32s, *, patch: int, group: int) -> Float32s:

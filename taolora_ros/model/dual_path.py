@@ -7,7 +7,7 @@ away of X is noise that no X·A·B can express, and on transient rows, where the
 largest activation, it is most of the error. It stores nothing. T divides each input by its λ and
 rotates each group (`kernels.rotate`), so that no input is lost under a larger one.
 
-M rows, K inputs (padded to a multiple of G), N outputs, R rank, G group size.
+M rows, K inputs (padded to a multiple of G), N outputs, R rank, L different λ, G group size.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from taolora_ros.model.base import Precision
 from taolora_ros.model.tensors import TensorReader, Tensors
 from taolora_ros.quantization.int4 import Codes, Halves, Int4Weight
 from taolora_ros.quantization.low_rank import LowRank
-from taolora_ros.samples import Bools, Float32s
+from taolora_ros.samples import Bools, Float32s, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,22 +36,30 @@ class DualPathWeights:
 
     | tensor | shape | type | what |
     |---|---|---|---|
-    | smooth | [K] | int8 | 8·log₂ λ: an input is divided by λ before rotation; 0 for padding |
+    | smooth | [L] | int8 | 8·log₂ λ: an input is divided by its λ before rotation |
     | packed | [K/2, N] | uint8 | codes −7..7 of W, two a byte along K, even k in the low nibble |
-    | scales | [K/G, N] | float16 | what a code of W is worth |
+    | scales | [K/G, N] | int8 | 8·log₂ of what a code of W is worth |
     | steady | [K/G] | float16 | what a code of X is worth while the token is steady |
     | down | [K, R] | float16 | A |
     | up | [R, N] | float16 | B |
-    | bias | [N] | float16 | added to Y |
+    | wide | [1] | uint8 | 1 where steady rows take both nibbles, as transient rows do |
+    | bias | [N] | float16 | added to Y; not stored where all of it is 0 |
     | dense | [K, N] | float32 | W₀ itself, for the FP32 twin alone; may be absent |
     """
 
     smooth: Codes
+    shares: Ints  # [K] which λ an input takes; not stored, since a layer's inputs tell it
     weight: Int4Weight
     steady: Halves
     low_rank: LowRank
     bias: Halves
+    is_wide: bool = False
     dense: Float32s | None = None
+
+    @property
+    def smoothing(self) -> Codes:
+        """8·log₂ λ of every input, `[K]`."""
+        return self.smooth[self.shares]
 
     @property
     def inputs(self) -> int:
@@ -66,56 +74,75 @@ class DualPathWeights:
     @property
     def packed_bytes(self) -> int:
         """Bytes of the two paths; the FP32 twin doesn't count."""
-        parts = (self.smooth, self.weight.packed, self.weight.scales, self.steady, self.bias)
-        return sum(part.nbytes for part in (*parts, self.low_rank.down, self.low_rank.up))
+        parts = (self.smooth, self.weight, self.steady, self.low_rank)
+        return sum(part.nbytes for part in parts) + self.bias_bytes + 1  # `wide`
+
+    @property
+    def bias_bytes(self) -> int:
+        """Bytes of the bias where there is one."""
+        return self.bias.nbytes if self.bias.any() else 0
 
     @property
     def numbers(self) -> int:
-        """Weights and biases of the same layer without rounding."""
-        return (self.inputs + 1) * self.outputs
+        """Weights, and biases where there are any, of the same layer without rounding."""
+        return self.inputs * self.outputs + (self.outputs if self.bias.any() else 0)
 
     def rotated(self, x: Float32s) -> Float32s:
         """The layer's inputs `[M, K]` as they are rounded."""
         group = self.weight.group
-        return rotate(x, units(self.smooth, group), group)
+        return rotate(x, units(self.smoothing, group), group)
 
     def to_tensors(self) -> Tensors:
         """The layer as named tensors."""
         tensors: Tensors = {
             'smooth': self.smooth,
             'packed': self.weight.packed,
-            'scales': self.weight.scales,
+            'scales': self.weight.scale_codes,
             'steady': self.steady,
             'down': self.low_rank.down,
             'up': self.low_rank.up,
-            'bias': self.bias,
+            'wide': np.array([self.is_wide], np.uint8),
         }
+        if self.bias.any():
+            tensors['bias'] = self.bias
         return tensors if self.dense is None else {**tensors, 'dense': self.dense}
 
     @staticmethod
     def from_tensors(
-        reader: TensorReader, *, inputs: int, outputs: int, group: int
+        reader: TensorReader, *, shares: Ints, outputs: int, group: int
     ) -> DualPathWeights:
         """Read a layer of known size; the rank is the tensors' own.
+
+        Args:
+            reader: of the tensors.
+            shares: `[K]` which λ an input takes.
+            outputs: N.
+            group: G.
 
         Raises:
             ArtifactError: a tensor is missing or is not what it has to be.
         """
         rank = reader.shape('down', dimensions=2)[1]
+        inputs = shares.shape[0]
         groups = inputs // group
-        scales = reader.take('scales', np.float16, (groups, outputs), positive=True)
         shape = (inputs, outputs)
+        bias: Halves = np.zeros(outputs, np.float16)
+        if reader.has('bias'):
+            bias = reader.take('bias', np.float16, (outputs,))
         return DualPathWeights(
-            smooth=reader.take('smooth', np.int8, (inputs,)),
+            smooth=reader.take('smooth', np.int8, (int(shares.max()) + 1,)),
+            shares=shares,
             weight=Int4Weight(
-                packed=reader.take('packed', np.uint8, (inputs // 2, outputs)), scales=scales
+                packed=reader.take('packed', np.uint8, (inputs // 2, outputs)),
+                scale_codes=reader.take('scales', np.int8, (groups, outputs)),
             ),
             steady=reader.take('steady', np.float16, (groups,), positive=True),
             low_rank=LowRank(
                 down=reader.take('down', np.float16, (inputs, rank)),
                 up=reader.take('up', np.float16, (rank, outputs)),
             ),
-            bias=reader.take('bias', np.float16, (outputs,)),
+            bias=bias,
+            is_wide=bool(reader.take('wide', np.uint8, (1,))[0]),
             dense=reader.take('dense', np.float32, shape) if reader.has('dense') else None,
         )
 
@@ -177,9 +204,10 @@ class DualPath:
         self, weights: DualPathWeights, *, activation: Activation, precision: Precision
     ) -> None:
         self._group = weights.weight.group
-        self._units = units(weights.smooth, self._group)
+        self._units = units(weights.smoothing, self._group)
         self._steady = weights.steady.astype(np.float32)
         self._activation = activation
+        self._is_wide = weights.is_wide
         self._precision = precision
         self._operands = linear.prepare(
             weights.weight, weights.low_rank, weights.bias.astype(np.float32)
@@ -189,7 +217,8 @@ class DualPath:
         """Apply the layer to rows `[M, K]` with their mask `[M]`; returns `[M, N]` float32."""
         mask = self._mask(is_transient)
         rotated = rotate(x, self._units, self._group)
-        quantized = quantize(rotated, self._steady, mask, self._activation)
+        both_nibbles = mask | self._is_wide
+        quantized = quantize(rotated, self._steady, both_nibbles, self._activation)
         return linear.dual_path_linear(rotated, quantized, self._operands, mask)
 
     def _mask(self, is_transient: Bools) -> Bools:

@@ -58,7 +58,7 @@ class NetworkWeights:
     def numbers(self) -> int:
         """Parameters of the same network without rounding, rank or padding."""
         inputs, settings = self.inputs, self.config
-        total = settings.model.order * inputs * inputs + inputs
+        total = settings.model.order * inputs * inputs
         if self.correction is None:
             return total
         embed = (settings.window.patch + 1) * inputs * settings.model.width

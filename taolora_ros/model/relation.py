@@ -17,7 +17,7 @@ import numpy as np
 from taolora_ros.config import Config
 from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
 from taolora_ros.model.tensors import TensorReader, Tensors
-from taolora_ros.samples import Float32s
+from taolora_ros.samples import Float32s, Ints
 
 LAGS = (0, 1, 3, 7)
 
@@ -53,7 +53,7 @@ class RelationWeights:
         return RelationWeights(
             DualPathWeights.from_tensors(
                 TensorReader(tensors),
-                inputs=padded_inputs(channels, group),
+                shares=relation_shares(channels, group),
                 outputs=channels,
                 group=group,
             )
@@ -63,6 +63,13 @@ class RelationWeights:
 def padded_inputs(channels: int, group: int) -> int:
     """K: the lags of all channels, padded to a multiple of the group."""
     return -(-len(LAGS) * channels // group) * group
+
+
+def relation_shares(channels: int, group: int) -> Ints:
+    """Which λ each of the layer's inputs takes, `[K]`: the lags of a channel share one."""
+    shares = np.zeros(padded_inputs(channels, group), np.int64)
+    shares[: len(LAGS) * channels] = np.tile(np.arange(channels), len(LAGS))
+    return shares
 
 
 def relation_rows(rows: Float32s, group: int) -> Float32s:

@@ -22,8 +22,8 @@ from taolora_ros.config import Config
 from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
 from taolora_ros.model.tensors import TensorReader, Tensors
 from taolora_ros.quantization.int4 import LARGEST, Halves, padded
-from taolora_ros.quantization.smoothing import factors
-from taolora_ros.samples import Bools, Float32s
+from taolora_ros.quantization.octaves import decode
+from taolora_ros.samples import Bools, Float32s, Ints
 
 _CHUNK_ROWS = 4096  # of a whole-recording run; bounds its memory
 _TAIL = 1.3  # inputs reach so much farther than their rotation; see docs/method.md, "Clip share"
@@ -35,23 +35,23 @@ class SkipWeights:
 
     | tensor | shape | type | what |
     |---|---|---|---|
-    | spread | [I] | float32 | σ, standard deviation of the first differences on normal data |
+    | spread | [I] | float16 | σ, standard deviation of the first differences on normal data |
     | own | [order, I] | float16 | weights of a channel's own level and differences |
     """
 
     linear: DualPathWeights
-    spread: Float32s
+    spread: Float32s  # held as FP16
     own: Halves
 
     @property
     def packed_bytes(self) -> int:
         """Bytes of the skip as it runs at 4 bits."""
-        return self.linear.packed_bytes + self.spread.nbytes + self.own.nbytes
+        return self.linear.packed_bytes + 2 * self.spread.size + self.own.nbytes
 
     def to_tensors(self) -> Tensors:
         """The skip as named tensors."""
         layer = {f'linear.{name}': part for name, part in self.linear.to_tensors().items()}
-        return {'spread': self.spread, 'own': self.own, **layer}
+        return {'spread': self.spread.astype(np.float16), 'own': self.own, **layer}
 
     @staticmethod
     def from_tensors(reader: TensorReader, config: Config) -> SkipWeights:
@@ -65,11 +65,11 @@ class SkipWeights:
         return SkipWeights(
             linear=DualPathWeights.from_tensors(
                 reader.under('linear'),
-                inputs=skip_inputs(inputs, order=config.model.order, group=group),
+                shares=skip_shares(inputs, order=config.model.order, group=group),
                 outputs=inputs,
                 group=group,
             ),
-            spread=reader.take('spread', np.float32, (inputs,), positive=True),
+            spread=reader.take('spread', np.float16, (inputs,), positive=True).astype(np.float32),
             own=reader.take('own', np.float16, (config.model.order, inputs)),
         )
 
@@ -77,6 +77,19 @@ class SkipWeights:
 def skip_inputs(inputs: int, *, order: int, group: int) -> int:
     """K of the skip's layer."""
     return padded(inputs, group) + padded((order - 1) * inputs, group)
+
+
+def skip_shares(inputs: int, *, order: int, group: int) -> Ints:
+    """Which λ each of the layer's inputs takes, `[K]`.
+
+    A channel's level has one, its differences share another, and padding, which is 0, takes any.
+    """
+    shares = np.zeros(skip_inputs(inputs, order=order, group=group), np.int64)
+    shares[:inputs] = np.arange(inputs)
+    start = padded(inputs, group)
+    differences = np.tile(inputs + np.arange(inputs), order - 1)
+    shares[start : start + differences.shape[0]] = differences
+    return shares
 
 
 def skip_rows(history: Float32s, spread: Float32s, *, order: int, group: int) -> Float32s:
@@ -120,7 +133,7 @@ def _channel_clips(layer: DualPathWeights, columns: npt.NDArray[np.intp]) -> Flo
     group = layer.weight.group
     share = np.bincount(columns.ravel() // group) / group  # of the places that hold inputs
     clips = _TAIL * (LARGEST + 0.5) * layer.steady / np.sqrt(share)
-    scaled: Float32s = (factors(layer.smooth) * np.repeat(clips, group)).astype(np.float32)
+    scaled: Float32s = (decode(layer.smoothing) * np.repeat(clips, group)).astype(np.float32)
     return scaled
 
 

@@ -1,4 +1,4 @@
-"""INT4 weights: symmetric codes −7..7, one FP16 scale per group of inputs and output.
+"""INT4 weights: symmetric codes −7..7, a scale in one byte per group of inputs and output.
 
 K inputs, N outputs, G group size. Two codes share a byte along K, the even one in the low
 nibble, so that N stays contiguous.
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from taolora_ros.quantization.octaves import STEPS, Codes, decode, encode
 from taolora_ros.samples import Float32s, Floats
 
 LARGEST = 7  # the code −8 is left unused: a symmetric range needs no zero point
 SMALLEST_SCALE = np.float32(2.0**-14)  # smallest normal FP16 number
 
-Codes = npt.NDArray[np.int8]
 Packed = npt.NDArray[np.uint8]
 Halves = npt.NDArray[np.float16]
 
-_CLIPS = np.linspace(1.0, 0.4, 25)  # shares of a group's largest weight that are tried
+_CLIPS = np.arange(1, -12, -1) / STEPS  # octaves above the largest weight that are tried
 
 
 def pack(codes: Codes) -> Packed:
@@ -50,16 +50,26 @@ class Int4Weight:
     """A weight matrix at 4 bits."""
 
     packed: Packed  # [K/2, N] two codes a byte, even k in the low nibble
-    scales: Halves  # [K/G, N] what a code of 1 is worth
+    scale_codes: Codes  # [K/G, N] of `scales`, see `octaves`
 
     @property
     def group(self) -> int:
         """G, the inputs that share a scale."""
-        return 2 * self.packed.shape[0] // self.scales.shape[0]
+        return 2 * self.packed.shape[0] // self.scale_codes.shape[0]
+
+    @property
+    def scales(self) -> Float32s:
+        """What a code of 1 is worth, `[K/G, N]`."""
+        return decode(self.scale_codes).astype(np.float32)
+
+    @property
+    def nbytes(self) -> int:
+        """Of codes and scales."""
+        return self.packed.nbytes + self.scale_codes.nbytes
 
     def dense(self) -> Float32s:
         """The weights that the codes stand for, `[K, N]` float32."""
-        scales = np.repeat(self.scales.astype(np.float32), self.group, axis=0)
+        scales = np.repeat(self.scales, self.group, axis=0)
         return unpack(self.packed) * scales
 
 
@@ -80,14 +90,14 @@ def fit_int4(weight: Floats, *, group: int, gram: Floats | None = None) -> Int4W
     inputs, outputs = rest.shape
     assert inputs % group == 0, f'K = {inputs} is no multiple of the group {group}'
     codes = np.empty((inputs, outputs), np.int8)
-    scales = np.empty((inputs // group, outputs), np.float16)
+    scales = np.empty((inputs // group, outputs), np.int8)
     spread = None if gram is None else np.linalg.cholesky(np.linalg.inv(gram)).T
     for index in range(inputs // group):
         first = index * group
         block = slice(first, first + group)
         importance = np.ones(group) if spread is None else 1.0 / np.diag(spread)[block] ** 2
         scales[index] = _fit_scales(rest[block], importance)
-        step = scales[index].astype(np.float64)
+        step = decode(scales[index])
         if spread is None:
             codes[block] = _round(rest[block], step)
             continue
@@ -95,22 +105,22 @@ def fit_int4(weight: Floats, *, group: int, gram: Floats | None = None) -> Int4W
             codes[k] = _round(rest[k], step)
             lost = (rest[k] - codes[k] * step) / spread[k, k]
             rest[k + 1 :] -= np.outer(spread[k, k + 1 :], lost)
-    return Int4Weight(packed=pack(codes), scales=scales)
+    return Int4Weight(packed=pack(codes), scale_codes=scales)
 
 
 def _round(values: Floats, step: Floats) -> Codes:
     return np.clip(np.rint(values / step), -LARGEST, LARGEST).astype(np.int8)
 
 
-def _fit_scales(block: Floats, importance: Floats) -> Halves:
-    """The scale of each column of one group, `[N]`, by search over clipping."""
+def _fit_scales(block: Floats, importance: Floats) -> Codes:
+    """The code of each column's scale in one group, `[N]`, by search over clipping."""
     largest = np.abs(block).max(axis=0)
-    best: Halves = np.maximum(largest / LARGEST, SMALLEST_SCALE).astype(np.float16)
+    best = encode(largest / LARGEST)
     least: Floats = np.full(block.shape[1], np.inf)
-    for clip in _CLIPS:
-        scale = np.maximum(largest * clip / LARGEST, SMALLEST_SCALE).astype(np.float16)
-        step = scale.astype(np.float64)
+    for octaves in _CLIPS:
+        code = encode(np.exp2(octaves) * largest / LARGEST)
+        step = decode(code)
         error = importance @ (block - _round(block, step) * step) ** 2
         better = error < least
-        least, best = np.where(better, error, least), np.where(better, scale, best)
+        least, best = np.where(better, error, least), np.where(better, code, best)
     return best

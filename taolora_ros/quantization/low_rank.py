@@ -27,6 +27,11 @@ class LowRank:
         """R."""
         return self.down.shape[1]
 
+    @property
+    def nbytes(self) -> int:
+        """Of A and B."""
+        return self.down.nbytes + self.up.nbytes
+
     def product(self) -> Floats:
         """A·B, `[K, N]`."""
         return self.down.astype(np.float64) @ self.up.astype(np.float64)

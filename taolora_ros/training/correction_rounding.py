@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from taolora_ros.config import Config
-from taolora_ros.model.correction import BlockWeights, CorrectionWeights
+from taolora_ros.model.correction import BlockWeights, CorrectionWeights, token_shares
 from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.model.skip import SkipWeights
 from taolora_ros.samples import Float32s, Floats
@@ -49,7 +49,9 @@ def round_correction(
         kind: _recorded_transients(network, segments, kind, skip, config, rng)
         for kind in Disturbance
     }
-    unit = np.tile(scale / skip.spread, config.window.patch)
+    patch, group = config.window.patch, config.quantization.group
+    unit = np.tile(scale / skip.spread, patch)
+    embedded = token_shares(scale.shape[0], patch=patch, group=group)
 
     def layer(name: str) -> DualPathWeights:
         dense = network.layer(name)
@@ -64,6 +66,7 @@ def round_correction(
             normal=normal[name],
             transient={kind: inputs[name] for kind, inputs in transient.items()},
             metric=metric,
+            shares=embedded if name == 'embed' else np.arange(dense.weight.shape[0]),
             settings=config.quantization,
         )
 

@@ -17,9 +17,10 @@ from taolora_ros.kernels.rotate.reference import rotate, units
 from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.quantization.int4 import Codes, fit_int4
 from taolora_ros.quantization.low_rank import LowRank, Moments, fit_low_rank, no_low_rank
-from taolora_ros.quantization.smoothing import factors, fit_smoothing
+from taolora_ros.quantization.octaves import decode
+from taolora_ros.quantization.smoothing import fit_smoothing
 from taolora_ros.quantization.time_aware import fit_steady_scales
-from taolora_ros.samples import Float32s, Floats
+from taolora_ros.samples import Float32s, Floats, Ints
 from taolora_ros.training.augmentation import Disturbance
 
 _DAMPING = 0.1  # of the Gram matrix in rounding, over its mean diagonal (0.01 and 1 were worse)
@@ -36,6 +37,7 @@ def fit_layer(
     normal: Float32s,
     transient: Mapping[Disturbance, Float32s],
     metric: Floats,
+    shares: Ints,
     settings: QuantizationConfig,
 ) -> DualPathWeights:
     """Smooth, rotate and round a layer, and fit the path that repairs it.
@@ -46,18 +48,20 @@ def fit_layer(
         normal: `[M, K]` inputs of the layer on normal rows.
         transient: `[m, K]` inputs of the layer under each kind of disturbance.
         metric: `[N]` what an error of each output weighs.
+        shares: `[K]` which λ an input takes.
         settings: group, rank, ridge and activation scale.
     """
     group = settings.group
     gram = _mean_gram(normal, transient)
-    smooth = fit_smoothing(np.diag(gram), weight * metric)
-    inverse = units(smooth, group)
+    smooth = fit_smoothing(np.diag(gram), weight * metric, shares)
+    inverse = units(smooth[shares], group)
     exact = inverse.astype(np.float64)
     gram = rotate(rotate(gram, exact, group).T, exact, group)
     rotated = rotate(normal, inverse, group)
-    turned = rotated_weight(weight, smooth, group)
+    turned = rotated_weight(weight, smooth[shares], group)
     layer = DualPathWeights(
         smooth=smooth,
+        shares=shares,
         weight=fit_int4(turned, group=group, gram=_damped(gram)),
         steady=fit_steady_scales(
             rotated, group=group, importance=((turned * metric) ** 2).sum(axis=1)
@@ -73,7 +77,7 @@ def fit_layer(
 
 def rotated_weight(weight: Floats, smooth: Codes, group: int) -> Floats:
     """W, `[K, N]`: what W₀ is to rotated inputs; the rotation is its own inverse."""
-    scales = factors(smooth) / np.sqrt(group)
+    scales = decode(smooth) / np.sqrt(group)
     return np.ascontiguousarray(rotate(weight.T, scales, group).T)
 
 

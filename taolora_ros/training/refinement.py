@@ -23,16 +23,17 @@ from taolora_ros.kernels.quantize.reference import quantize
 from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.model.objective import objective
 from taolora_ros.quantization.int4 import LARGEST, Int4Weight, pack, unpack
-from taolora_ros.samples import Float32s, Floats
+from taolora_ros.quantization.octaves import decode, encode
+from taolora_ros.samples import Float32s, Floats, Ints
 from taolora_ros.training.augmentation import Disturbance
 from taolora_ros.training.layer_fit import fit_layer, fit_repair, rotated_weight
+from taolora_ros.training.sensitivity import widened
 
 LEAST_GAIN = 0.02  # of the objective on held-out rows; less keeps the closed form
 REPAIR_WEIGHT = 0.2  # μ: with 0.05, steady rows gain what transient ones lose several times over
 _STEPS = 1_000
 _SCALE_STEP = 0.02  # of a scale, for its whole way to the best value
 _SCALE_RANGE = (0.5, 2.0)  # times the scale of the closed form
-_SMALLEST_SCALE = 2.0**-14  # smallest normal FP16 number
 _MOST_NORMAL = 16_384  # rows looked at
 _MOST_TRANSIENT = 4_096  # of each kind
 _BLOCK = 256  # consecutive rows that are held out together: neighbors are alike
@@ -57,7 +58,7 @@ class Rows:
 
 
 def fit_refined(
-    weight: Floats, rows: Rows, *, metric: Floats, config: Config, name: str
+    weight: Floats, rows: Rows, *, metric: Floats, shares: Ints, config: Config, name: str
 ) -> DualPathWeights:
     """A layer without bias in closed form, refined unless `training.epochs` is 0."""
     layer = fit_layer(
@@ -66,8 +67,10 @@ def fit_refined(
         normal=rows.normal,
         transient=rows.transient,
         metric=metric,
+        shares=shares,
         settings=config.quantization,
     )
+    layer = widened(layer, rows.normal, metric=metric, settings=config.quantization, name=name)
     if config.training.epochs == 0:
         return layer
     return refine_layer(
@@ -105,7 +108,7 @@ def refine_layer(
         step: of the gradient, in codes over the error that one input's code explains.
         name: of the layer, for the log.
     """
-    weight = rotated_weight(weight, layer.smooth, layer.weight.group)
+    weight = rotated_weight(weight, layer.smoothing, layer.weight.group)
     rows = rows.rotated(layer)
     fitted, held_out = split(rows)
     if min(len(fitted.normal), len(held_out.normal)) == 0 or not held_out.transient:
@@ -200,18 +203,18 @@ def _descend(
     start: Int4Weight, gram: Floats, cross: Floats, metric: Floats, step: float
 ) -> Int4Weight:
     """Gradient descent on codes and scales; the best rounded weights on the way."""
-    groups, outputs = start.scales.shape
-    first = start.scales.astype(np.float64)
+    groups, outputs = start.scale_codes.shape
+    first = decode(start.scale_codes)
     codes = unpack(start.packed)
-    latent, scales = codes.astype(np.float64), start.scales
+    latent, scales = codes.astype(np.float64), start.scale_codes
     power = np.maximum(np.diag(gram), 1e-9)[:, None]  # each input steps by its own curvature
     narrow = gram.astype(np.float32)  # twice as fast, and finer than a code by far
     stretch = np.ones_like(first)
     least, best = np.inf, (codes, scales)
     for count in range(_STEPS + 1):
         codes = np.clip(np.rint(latent), -LARGEST, LARGEST).astype(np.int8)
-        scales = np.maximum(first * stretch, _SMALLEST_SCALE).astype(np.float16)
-        worth = np.repeat(scales.astype(np.float64), start.group, axis=0)
+        scales = encode(first * stretch)
+        worth = np.repeat(decode(scales), start.group, axis=0)
         dense = codes * worth
         downhill = cross - narrow @ dense.astype(np.float32)
         error = -float(((cross + downhill) * dense).sum(axis=0) @ metric**2)
@@ -226,7 +229,7 @@ def _descend(
             (codes * codes.astype(np.float64) * power).reshape(shape).sum(axis=1), 1e-9
         )
         stretch = np.clip(stretch + rest * _SCALE_STEP * slope / (bend * first), *_SCALE_RANGE)
-    return Int4Weight(packed=pack(best[0]), scales=best[1])
+    return Int4Weight(packed=pack(best[0]), scale_codes=best[1])
 
 
 def _at_4_bits(
@@ -234,6 +237,7 @@ def _at_4_bits(
 ) -> Floats:
     """What the rounded inputs stand for, `[M, K]`."""
     steady = layer.steady.astype(np.float32)
-    quantized = quantize(x, steady, np.full(x.shape[0], is_transient), settings.activation)
+    is_wide = is_transient or layer.is_wide
+    quantized = quantize(x, steady, np.full(x.shape[0], is_wide), settings.activation)
     worth = np.repeat(quantized.scales.astype(np.float64), layer.weight.group, axis=1)
     return quantized.codes * worth

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from taolora_ros.config import Config
-from taolora_ros.model.relation import LAGS, RelationWeights, relation_rows
+from taolora_ros.model.relation import LAGS, RelationWeights, relation_rows, relation_shares
 from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance, disturb
 from taolora_ros.training.refinement import Rows, fit_refined
@@ -35,6 +35,7 @@ def fit_relation(segments: Sequence[Float32s], config: Config) -> RelationWeight
             },
         ),
         metric=1.0 / np.maximum(residual.std(axis=0), 1e-3),
+        shares=relation_shares(targets.shape[1], group),
         config=config,
         name='relation',
     )

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from taolora_ros.config import Config
-from taolora_ros.model.skip import SkipWeights, own_columns, skip_inputs, skip_rows
+from taolora_ros.model.skip import (
+    SkipWeights,
+    own_columns,
+    skip_inputs,
+    skip_rows,
+    skip_shares,
+)
 from taolora_ros.samples import Float32s, Floats
 from taolora_ros.training.augmentation import Disturbance, disturb
 from taolora_ros.training.refinement import Rows, fit_refined
@@ -34,7 +40,7 @@ def difference_spread(segments: Sequence[Float32s]) -> Float32s:
     differences = np.concatenate([np.diff(segment, axis=0) for segment in segments])
     spread = differences.std(axis=0, dtype=np.float64)
     floored = np.where(spread > 0.0, np.maximum(spread, _SMALLEST_SPREAD), 1.0)
-    return floored.astype(np.float32)
+    return floored.astype(np.float16).astype(np.float32)  # as it is stored
 
 
 def regression(segments: Sequence[Float32s], spread: Float32s, config: Config) -> Regression:
@@ -113,6 +119,9 @@ def fit_skip(
             },
         ),
         metric=1.0 / np.maximum(residual.std(axis=0), 1e-3),  # errors count against the residual
+        shares=skip_shares(
+            spread.shape[0], order=config.model.order, group=config.quantization.group
+        ),
         config=config,
         name='skip',
     )

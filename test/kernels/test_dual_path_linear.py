@@ -21,12 +21,12 @@ SHAPES = [(1, 32, 1, 0), (1, 256, 21, 5), (3, 64, 7, 1), (13, 160, 31, 8), (4, 3
 
 def layer(rng: np.random.Generator, k: int, n: int, r: int) -> tuple[Int4Weight, LowRank]:
     codes = rng.integers(-LARGEST, LARGEST + 1, (k, n)).astype(np.int8)
-    scales = rng.uniform(0.01, 0.1, (k // 32, n)).astype(np.float16)
+    scale_codes = rng.integers(-53, -26, (k // 32, n)).astype(np.int8)  # 0.01 to 0.1
     low_rank = LowRank(
         down=rng.normal(size=(k, r)).astype(np.float16) / 8,
         up=rng.normal(size=(r, n)).astype(np.float16) / 8,
     )
-    return Int4Weight(packed=pack(codes), scales=scales), low_rank
+    return Int4Weight(packed=pack(codes), scale_codes=scale_codes), low_rank
 
 
 def case(

@@ -8,30 +8,47 @@ import numpy as np
 import pytest
 
 from taolora_ros.config import Config, ModelConfig, QuantizationConfig, WindowConfig
-from taolora_ros.model.correction import BlockWeights, CorrectionWeights, token_inputs
+from taolora_ros.model.correction import (
+    BlockWeights,
+    CorrectionWeights,
+    token_inputs,
+    token_shares,
+)
 from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.model.network import NetworkWeights
-from taolora_ros.model.skip import SkipWeights, skip_inputs
+from taolora_ros.model.skip import SkipWeights, skip_inputs, skip_shares
 from taolora_ros.quantization.int4 import fit_int4
 from taolora_ros.quantization.low_rank import LowRank
+from taolora_ros.samples import Ints
 from taolora_ros.training.layer_fit import rotated_weight
 
 INPUTS = 5  # a multiple of nothing
 PATCH = 4
 
 
-def random_layer(rng: np.random.Generator, k: int, n: int, rank: int = 2) -> DualPathWeights:
+def random_layer(
+    rng: np.random.Generator,
+    k: int,
+    n: int,
+    rank: int = 2,
+    *,
+    shares: Ints | None = None,
+    is_wide: bool = False,
+) -> DualPathWeights:
+    shares = np.arange(k) if shares is None else shares
     dense = rng.normal(size=(k, n)) / np.sqrt(k)
-    smooth = rng.integers(-8, 9, k).astype(np.int8)
+    smooth = rng.integers(-8, 9, shares.max() + 1).astype(np.int8)
     return DualPathWeights(
         smooth=smooth,
-        weight=fit_int4(rotated_weight(dense, smooth, 32), group=32),
+        shares=shares,
+        weight=fit_int4(rotated_weight(dense, smooth[shares], 32), group=32),
         steady=np.full(k // 32, 0.4, np.float16),
         low_rank=LowRank(
             down=(rng.normal(size=(k, rank)) / 16).astype(np.float16),
             up=(rng.normal(size=(rank, n)) / 16).astype(np.float16),
         ),
         bias=(rng.normal(size=n) / 16).astype(np.float16),
+        is_wide=is_wide,
         dense=dense.astype(np.float32),
     )
 
@@ -46,19 +63,29 @@ def random_weights(
         quantization=QuantizationConfig(rank=2),
     )
     skip = SkipWeights(
-        linear=random_layer(rng, skip_inputs(inputs, order=order, group=32), inputs),
-        spread=rng.uniform(0.1, 0.5, inputs).astype(np.float32),
+        linear=random_layer(
+            rng,
+            skip_inputs(inputs, order=order, group=32),
+            inputs,
+            shares=skip_shares(inputs, order=order, group=32),
+        ),
+        spread=rng.uniform(0.1, 0.5, inputs).astype(np.float16).astype(np.float32),
         own=(rng.normal(size=(order, inputs)) / 8).astype(np.float16),
     )
     correction = None
     if blocks:
         correction = CorrectionWeights(
-            embed=random_layer(rng, token_inputs(inputs, patch=PATCH, group=32), 32),
+            embed=random_layer(
+                rng,
+                token_inputs(inputs, patch=PATCH, group=32),
+                32,
+                shares=token_shares(inputs, patch=PATCH, group=32),
+            ),
             blocks=tuple(
                 BlockWeights(
                     taps=(rng.normal(size=(3, 32)) / 4).astype(np.float32),
                     gain=np.ones(32, np.float32),
-                    expand=random_layer(rng, 32, 128),
+                    expand=random_layer(rng, 32, 128, is_wide=True),
                     contract=random_layer(rng, 64, 32),
                 )
                 for _ in range(blocks)

@@ -12,6 +12,7 @@ from taolora_ros.errors import ArtifactError
 from taolora_ros.model.base import Precision
 from taolora_ros.model.dual_path import DualPathWeights, Layer, at_precision
 from taolora_ros.model.network import Network, NetworkWeights
+from taolora_ros.model.tensors import TensorReader
 from taolora_ros.quantization.low_rank import no_low_rank
 from taolora_ros.training.layer_fit import rotated_weight
 
@@ -58,7 +59,7 @@ def test_the_precision_decides_which_rows_take_the_low_rank_path(layer: DualPath
 def test_smoothing_and_rotation_change_nothing_but_the_rounding(layer: DualPathWeights) -> None:
     assert layer.dense is not None
     x = random_rows(layer)
-    inside = rotated_weight(layer.dense.astype(float), layer.smooth, 32)
+    inside = rotated_weight(layer.dense.astype(float), layer.smoothing, 32)
     np.testing.assert_allclose(
         layer.rotated(x) @ inside, x @ layer.dense.astype(float), rtol=1e-5, atol=1e-5
     )
@@ -75,6 +76,32 @@ def test_transient_rows_leave_the_error_of_the_weights_alone(
     error = np.abs(run(x, ~STEADY) - expected).max() / np.abs(expected).max()
     assert error < 0.01  # half a code of 98, where one nibble leaves half a code of 7
     assert np.abs(run(x, STEADY) - expected).max() / np.abs(expected).max() > 0.03
+
+
+def test_a_wide_layer_rounds_steady_rows_as_finely_and_keeps_the_gate(
+    layer: DualPathWeights,
+) -> None:
+    bare = dataclasses.replace(layer, low_rank=no_low_rank(layer.inputs, layer.outputs))
+    wide = dataclasses.replace(layer, is_wide=True)
+    narrow, run = (
+        at_precision(Precision.INT4_ROUTED, Activation.TIME_AWARE)('skip.linear', weights)
+        for weights in (bare, wide)
+    )
+    x = random_rows(layer)
+    np.testing.assert_array_equal(run(x, STEADY), narrow(x, ~STEADY))
+    repair = layer.rotated(x).astype(float) @ layer.low_rank.product()
+    np.testing.assert_allclose(run(x, ~STEADY) - run(x, STEADY), repair, rtol=1e-4, atol=1e-5)
+
+
+def test_a_bias_of_zeros_is_not_stored_and_comes_back(layer: DualPathWeights) -> None:
+    bare = dataclasses.replace(layer, bias=np.zeros_like(layer.bias))
+    tensors = bare.to_tensors()
+    assert 'bias' not in tensors
+    assert layer.packed_bytes - bare.packed_bytes == 2 * layer.outputs
+    again = DualPathWeights.from_tensors(
+        TensorReader(tensors), shares=layer.shares, outputs=layer.outputs, group=32
+    )
+    np.testing.assert_array_equal(again.bias, bare.bias)
 
 
 def test_a_network_takes_any_arithmetic_by_the_names_of_its_layers(

@@ -97,7 +97,7 @@ def test_clip_share_counts_saturated_levels_and_differences(weights: NetworkWeig
     spike = quiet.copy()
     spike[3, 1] = 1000.0  # one level and one difference of 2·20 activations
     assert network.clip_share(spike) == pytest.approx(2 / 40)
-    smooth, steady = weights.skip.linear.smooth, weights.skip.linear.steady
+    smooth, steady = weights.skip.linear.smoothing, weights.skip.linear.steady
     # Five of the 32 places of the level's group hold inputs; its power is shared out over all.
     clip = 1.3 * 7.5 * float(steady[0]) * 2.0 ** (float(smooth[1]) / 8.0) * (32.0 / 5.0) ** 0.5
     for level, count in ((0.99 * clip, 0), (1.01 * clip, 1)):
@@ -173,8 +173,8 @@ def test_settings_of_another_shape_are_refused(weights: NetworkWeights) -> None:
 def test_packed_bytes_are_worked_out_by_hand(make: Make) -> None:
     weights = make(order=2, blocks=0, inputs=5)
     k, n, rank, groups = 64, 5, 2, 2
-    expected = k * n // 2 + 2 * groups * n + 2 * groups + 2 * rank * (k + n) + 2 * n
-    expected += k  # λ
-    expected += 4 * n + 2 * 2 * n  # σ and the own weights
+    expected = k * n // 2 + groups * n + 2 * groups + 2 * rank * (k + n) + 2 * n
+    expected += 2 * n + 1  # λ of levels and of differences; whether the layer is wide
+    expected += 2 * n + 2 * 2 * n  # σ and the own weights
     assert weights.packed_bytes == expected
-    assert weights.numbers == 2 * 5 * 5 + 5
+    assert weights.numbers == 2 * 5 * 5

@@ -65,7 +65,8 @@ def test_spread_is_the_deviation_of_differences_and_one_where_nothing_moves() ->
     still = np.tile(np.array([[0.0, 2.0], [2.0, 2.0]], np.float32), (50, 1))
     # Differences of +2 and -2 in turn, 50 of one and 49 of the other; then none at all.
     mean = 2.0 / 99.0
-    np.testing.assert_allclose(difference_spread([still]), [np.sqrt(4.0 - mean**2), 1.0])
+    expected = np.array([np.sqrt(4.0 - mean**2), 1.0]).astype(np.float16)
+    np.testing.assert_array_equal(difference_spread([still]), expected)
 
 
 def test_plain_weights_make_the_input_of_the_layer_from_the_rows(

@@ -35,7 +35,8 @@ def numpy_twin(network: TorchCorrection) -> Correction:
         dense = network.layer(name)
         inputs, outputs = dense.weight.shape
         return DualPathWeights(
-            smooth=np.zeros(inputs, np.int8),
+            smooth=np.zeros(1, np.int8),
+            shares=np.zeros(inputs, np.int64),
             weight=fit_int4(dense.weight.astype(float), group=32),
             steady=np.ones(inputs // 32, np.float16),
             low_rank=no_low_rank(inputs, outputs),

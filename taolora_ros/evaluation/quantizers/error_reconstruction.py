@@ -17,8 +17,6 @@ import numpy as np
 from taolora_ros.evaluation.quantizers.inputs import Inputs, rounding
 from taolora_ros.evaluation.quantizers.product import (
     Product,
-    int4_bytes,
-    low_rank_bytes,
     rank_within,
     truncated,
 )
@@ -54,7 +52,7 @@ class ErrorReconstruction:
         dense = weights.dense.astype(np.float64)
         group = weights.weight.group
         int4 = fit_int4(dense, group=group)
-        spent = int4_bytes(int4) + weights.bias.nbytes
+        spent = int4.nbytes + weights.bias_bytes
         scale, inverse = self._scale(calibration)
         rank = rank_within(
             weights.packed_bytes, spent, inputs=weights.inputs, outputs=weights.outputs
@@ -65,7 +63,7 @@ class ErrorReconstruction:
             low_rank=low_rank,
             bias=weights.bias,
             round_rows=rounding(self.inputs, inputs_count=weights.inputs, group=group),
-            bytes=spent + low_rank_bytes(low_rank),
+            bytes=spent + low_rank.nbytes,
         )
 
     def _scale(self, calibration: Calibration) -> tuple[Floats, Floats]:

@@ -28,5 +28,5 @@ class FullPrecision:
             low_rank=no_low_rank(*stored.shape),
             bias=weights.bias,
             round_rows=to_half if self.type is np.float16 else lambda x: x,
-            bytes=stored.nbytes + stored.itemsize * weights.outputs,
+            bytes=stored.nbytes + stored.itemsize * np.count_nonzero(weights.bias),
         )

@@ -15,7 +15,6 @@ from taolora_ros.evaluation.quantizers.inputs import Inputs, rounding
 from taolora_ros.evaluation.quantizers.normal_float import fit_normal_float
 from taolora_ros.evaluation.quantizers.product import (
     Product,
-    low_rank_bytes,
     rank_within,
     truncated,
 )
@@ -39,7 +38,7 @@ class LoftQ:
         assert weights.dense is not None
         dense = weights.dense.astype(np.float64)
         stored = fit_normal_float(dense)
-        spent = stored.bytes + weights.bias.nbytes
+        spent = stored.bytes + weights.bias_bytes
         rank = rank_within(
             weights.packed_bytes, spent, inputs=weights.inputs, outputs=weights.outputs
         )
@@ -54,5 +53,5 @@ class LoftQ:
             round_rows=rounding(
                 self.inputs, inputs_count=weights.inputs, group=weights.weight.group
             ),
-            bytes=spent + low_rank_bytes(low_rank),
+            bytes=spent + low_rank.nbytes,
         )

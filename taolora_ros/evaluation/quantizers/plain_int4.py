@@ -8,7 +8,7 @@ import numpy as np
 
 from taolora_ros.config import Activation
 from taolora_ros.evaluation.quantizers.inputs import to_int4
-from taolora_ros.evaluation.quantizers.product import Product, int4_bytes
+from taolora_ros.evaluation.quantizers.product import Product
 from taolora_ros.evaluation.quantizers.quantizer import Calibration
 from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.quantization.int4 import fit_int4
@@ -42,5 +42,5 @@ class PlainInt4:
             low_rank=no_low_rank(weights.inputs, weights.outputs),
             bias=weights.bias,
             round_rows=to_int4(steady, self.activation),
-            bytes=int4_bytes(int4) + weights.bias.nbytes + stored,
+            bytes=int4.nbytes + weights.bias_bytes + stored,
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from taolora_ros.evaluation.quantizers.inputs import RoundRows
-from taolora_ros.quantization.int4 import Halves, Int4Weight
+from taolora_ros.quantization.int4 import Halves
 from taolora_ros.quantization.low_rank import LowRank
 from taolora_ros.samples import Bools, Float32s, Floats
 
@@ -33,16 +33,6 @@ class Product:
         y += self.bias.astype(np.float32)
         y += x @ self.low_rank.down.astype(np.float32) @ self.low_rank.up.astype(np.float32)
         return y
-
-
-def int4_bytes(weight: Int4Weight) -> int:
-    """Bytes of codes and scales."""
-    return weight.packed.nbytes + weight.scales.nbytes
-
-
-def low_rank_bytes(low_rank: LowRank) -> int:
-    """Bytes of A and B."""
-    return low_rank.down.nbytes + low_rank.up.nbytes
 
 
 def rank_within(budget: int, spent: int, *, inputs: int, outputs: int) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from taolora_ros.evaluation.quantizers.inputs import Inputs, rounding
 from taolora_ros.evaluation.quantizers.normal_float import fit_normal_float
-from taolora_ros.evaluation.quantizers.product import Product, low_rank_bytes, rank_within
+from taolora_ros.evaluation.quantizers.product import Product, rank_within
 from taolora_ros.evaluation.quantizers.quantizer import Calibration
 from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.quantization.low_rank import Moments, fit_low_rank
@@ -44,7 +44,7 @@ class QLora:
             exact = x.astype(np.float64) / np.sqrt(len(x))
             lost = exact @ dense - round_rows(x) @ rounded / np.sqrt(len(x))
             parts.append(Moments.of(exact, lost))
-        spent = stored.bytes + weights.bias.nbytes
+        spent = stored.bytes + weights.bias_bytes
         low_rank = fit_low_rank(
             parts[0] + parts[1],
             rank=rank_within(
@@ -58,5 +58,5 @@ class QLora:
             low_rank=low_rank,
             bias=weights.bias,
             round_rows=round_rows,
-            bytes=spent + low_rank_bytes(low_rank),
+            bytes=spent + low_rank.nbytes,
         )

@@ -16,8 +16,6 @@ import numpy as np
 
 from taolora_ros.evaluation.quantizers.inputs import Inputs, RoundRows, rounding
 from taolora_ros.evaluation.quantizers.product import (
-    int4_bytes,
-    low_rank_bytes,
     rank_within,
     truncated,
 )
@@ -79,10 +77,10 @@ class RSparse:
         inputs, outputs = dense.shape
         if self.is_int4:
             int4 = fit_int4(dense, group=weights.weight.group)
-            stored, spent = int4.dense(), int4_bytes(int4) + weights.bias.nbytes
+            stored, spent = int4.dense(), int4.nbytes + weights.bias_bytes
         else:
             halves = weights.dense.astype(np.float16)
-            stored, spent = halves.astype(np.float32), halves.nbytes + weights.bias.nbytes
+            stored, spent = halves.astype(np.float32), halves.nbytes + weights.bias_bytes
         moving = np.abs(calibration.normal).max(axis=0) > 0.0
         count = int(moving.sum())
         rank = int((1.0 - share) * KEPT * count * outputs / (count + outputs))
@@ -99,5 +97,5 @@ class RSparse:
             round_rows=rounding(self.inputs, inputs_count=inputs, group=weights.weight.group),
             importance=importance,
             threshold=float(np.quantile(sizes, 1.0 - share * KEPT)),
-            bytes=spent + low_rank_bytes(low_rank) + 2 * inputs,  # importance in FP16
+            bytes=spent + low_rank.nbytes + 2 * inputs,  # importance in FP16
         )

@@ -15,8 +15,6 @@ import numpy as np
 from taolora_ros.evaluation.quantizers.inputs import Inputs, rounding
 from taolora_ros.evaluation.quantizers.product import (
     Product,
-    int4_bytes,
-    low_rank_bytes,
     rank_within,
     truncated,
 )
@@ -67,18 +65,18 @@ def _split(weights: DualPathWeights, calibration: Calibration, smooth: Float32s)
     scaled: Floats = weights.dense.astype(np.float64) * smooth[:, None]
     gram = calibration.gram / np.outer(smooth, smooth)
     gram += _DAMPING * max(float(np.trace(gram)) / len(gram), 1e-9) * np.eye(len(gram))
-    codes = weights.weight.packed.nbytes + weights.weight.scales.nbytes
-    spent = codes + weights.bias.nbytes + smooth.size * np.float16().nbytes
+    codes = weights.weight.nbytes
+    spent = codes + weights.bias_bytes + smooth.size * np.float16().nbytes
     rank = rank_within(weights.packed_bytes, spent, inputs=weights.inputs, outputs=weights.outputs)
     largest = truncated(scaled, rank)
     int4 = fit_int4(scaled - largest.product(), group=group, gram=gram)
-    assert int4_bytes(int4) == codes, 'one format'
+    assert int4.nbytes == codes, 'one format'
     low_rank = LowRank(down=(largest.down / smooth[:, None]).astype(np.float16), up=largest.up)
     return Product(
         weight=int4.dense(),
         low_rank=low_rank,
         bias=weights.bias,
         round_rows=rounding(Inputs.INT4, inputs_count=weights.inputs, group=group),
-        bytes=spent + low_rank_bytes(low_rank),
+        bytes=spent + low_rank.nbytes,
         smooth=smooth,
     )

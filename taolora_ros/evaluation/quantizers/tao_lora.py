@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from taolora_ros.config import Activation
-from taolora_ros.evaluation.quantizers.product import low_rank_bytes
 from taolora_ros.evaluation.quantizers.quantizer import Calibration
 from taolora_ros.model.base import Precision
 from taolora_ros.model.dual_path import DualPathWeights, Layer, at_precision
@@ -34,6 +33,6 @@ class TaoLora:
     def fit(self, weights: DualPathWeights, calibration: Calibration) -> TrainedLayer:
         """Take the layer as it is."""
         layer = at_precision(self.precision, self.activation)('', weights)
-        spare = low_rank_bytes(weights.low_rank)
+        spare = weights.low_rank.nbytes
         is_never = self.precision is Precision.INT4_NEVER
         return TrainedLayer(layer, weights.packed_bytes - (spare if is_never else 0))

@@ -36,11 +36,11 @@ class Operands:
 
 def prepare(weight: Int4Weight, low_rank: LowRank, bias: Float32s) -> Operands:
     """Unpack a layer's weights."""
-    groups, outputs = weight.scales.shape
+    groups, outputs = weight.scale_codes.shape
     codes = unpack(weight.packed).astype(np.float32)
     return Operands(
         codes=codes.reshape(groups, -1, outputs),
-        scales=weight.scales.astype(np.float32),
+        scales=weight.scales,
         down=low_rank.down.astype(np.float32),
         up=low_rank.up.astype(np.float32),
         bias=bias,

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taolora_ros.quantization.int4 import Codes
-from taolora_ros.quantization.smoothing import factors
+from taolora_ros.quantization.octaves import decode
 from taolora_ros.samples import Float32s
 
 Scalar = TypeVar('Scalar', np.float32, np.float64)
@@ -29,7 +29,7 @@ Scalar = TypeVar('Scalar', np.float32, np.float64)
 
 def units(smooth: Codes, group: int) -> Float32s:
     """What the inputs are multiplied by, `[K]`; from the codes of λ `[K]`."""
-    inverse: Float32s = (1.0 / (factors(smooth) * np.sqrt(group))).astype(np.float32)
+    inverse: Float32s = (1.0 / (decode(smooth) * np.sqrt(group))).astype(np.float32)
     return inverse
 
 

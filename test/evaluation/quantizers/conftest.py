@@ -22,6 +22,7 @@ def weights() -> DualPathWeights:
     smooth = rng.integers(-8, 9, INPUTS).astype(np.int8)
     return DualPathWeights(
         smooth=smooth,
+        shares=np.arange(len(smooth)),
         weight=fit_int4(rotated_weight(dense, smooth, 32), group=32),
         steady=np.full(2, 0.5, np.float16),
         low_rank=LowRank(

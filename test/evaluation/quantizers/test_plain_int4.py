@@ -8,7 +8,7 @@ from taolora_ros.evaluation.quantizers.plain_int4 import PlainInt4
 from taolora_ros.evaluation.quantizers.quantizer import Calibration
 from taolora_ros.model.dual_path import DualPathWeights
 
-CODES, BIAS = 64 * 12 // 2 + 2 * 12 * 2, 12 * 2
+CODES, BIAS = 64 * 12 // 2 + 2 * 12, 12 * 2
 
 
 @pytest.mark.parametrize(

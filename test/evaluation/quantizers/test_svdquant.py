@@ -32,5 +32,5 @@ def test_what_is_smoothed_counts_in_its_bytes(
     weights: DualPathWeights, calibration: Calibration
 ) -> None:
     layer = SvdQuant().fit(weights, calibration)
-    codes, bias, smooth = 64 * 12 // 2 + 2 * 12 * 2, 12 * 2, 64 * 2
+    codes, bias, smooth = 64 * 12 // 2 + 2 * 12, 12 * 2, 64 * 2
     assert layer.bytes == codes + bias + smooth + 2 * layer.low_rank.rank * (64 + 12)
