@@ -227,6 +227,9 @@ class Config(_Validated):
     channels: tuple[str, ...] = setting((), 'watched fields, e.g. /imu/data:linear_acceleration.x')
     labels: str = setting('', 'ground truth for evaluation, e.g. /ground_truth/anomaly:data')
     device: Device = setting(Device.AUTO, 'where the network runs: auto, cpu or cuda')
+    memory_budget_mb: float = setting(
+        0.0, 'memory for the model and its buffers, in MB; 0 for no limit', low=0.0, high=1e6
+    )
     ingest: IngestConfig = field(default_factory=IngestConfig)
     window: WindowConfig = field(default_factory=WindowConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -11,7 +11,7 @@ from pathlib import Path
 NS_PER_S = 1e9
 _SUB_BITS = 5  # 32 buckets an octave: a percentile is at most 1/32 too high
 _SUB = 1 << _SUB_BITS
-_OCTAVES = 64 - _SUB_BITS
+HISTOGRAM_BUCKETS = (64 - _SUB_BITS) * _SUB  # of a latency histogram, 8 bytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Latency:
     count: int
     p50_s: float
     p99_s: float
+    p999_s: float
     max_s: float
 
 
@@ -28,7 +29,7 @@ class LatencyHistogram:
     """Durations in buckets that widen with them: 15 kB, however many are recorded."""
 
     def __init__(self) -> None:
-        self._counts = [0] * (_OCTAVES * _SUB)
+        self._counts = [0] * HISTOGRAM_BUCKETS
         self._count = 0
         self._max_ns = 0
 
@@ -57,13 +58,13 @@ class LatencyHistogram:
         return self._max_ns
 
     def summary(self) -> Latency:
-        """Median, 99th percentile and maximum, in s."""
-        p50_ns, p99_ns = self.quantile_ns(0.5), self.quantile_ns(0.99)
-        return Latency(self._count, p50_ns / NS_PER_S, p99_ns / NS_PER_S, self._max_ns / NS_PER_S)
+        """Median, 99th and 99.9th percentile, and maximum, in s."""
+        p50_s, p99_s, p999_s = (self.quantile_ns(share) / NS_PER_S for share in (0.5, 0.99, 0.999))
+        return Latency(self._count, p50_s, p99_s, p999_s, self._max_ns / NS_PER_S)
 
     def clear(self) -> None:
         """Forget everything: a new report period begins."""
-        self._counts = [0] * (_OCTAVES * _SUB)
+        self._counts = [0] * HISTOGRAM_BUCKETS
         self._count = self._max_ns = 0
 
 

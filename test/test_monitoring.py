@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taolora_ros.monitoring import LatencyHistogram, resident_mb
+from taolora_ros.monitoring import Latency, LatencyHistogram, resident_mb
 
 
 def test_nothing_recorded_gives_zeros() -> None:
     summary = LatencyHistogram().summary()
-    assert (summary.count, summary.p50_s, summary.p99_s, summary.max_s) == (0, 0.0, 0.0, 0.0)
+    assert summary == Latency(0, p50_s=0.0, p99_s=0.0, p999_s=0.0, max_s=0.0)
 
 
 def test_short_durations_are_counted_exactly() -> None:
@@ -21,7 +21,7 @@ def test_short_durations_are_counted_exactly() -> None:
     assert histogram.quantile_ns(1.0) == 63
 
 
-@pytest.mark.parametrize('share', [0.01, 0.5, 0.9, 0.99, 1.0])
+@pytest.mark.parametrize('share', [0.01, 0.5, 0.9, 0.99, 0.999, 1.0])
 def test_a_quantile_is_never_too_low_and_at_most_one_part_in_32_too_high(share: float) -> None:
     durations = np.random.default_rng(7).lognormal(13.0, 2.0, size=2000).astype(int)
     histogram = LatencyHistogram()
@@ -29,6 +29,16 @@ def test_a_quantile_is_never_too_low_and_at_most_one_part_in_32_too_high(share: 
         histogram.record(int(duration_ns))
     exact = int(np.quantile(durations, share, method='inverted_cdf'))
     assert exact <= histogram.quantile_ns(share) <= exact * (1 + 1 / 32)
+
+
+def test_a_summary_tells_the_rare_hops_from_the_usual_ones() -> None:
+    histogram = LatencyHistogram()
+    for share, duration_ns in ((980, 10), (15, 20), (4, 30), (1, 40)):
+        for _ in range(share):
+            histogram.record(duration_ns)
+    assert histogram.summary() == Latency(
+        1000, p50_s=10e-9, p99_s=20e-9, p999_s=30e-9, max_s=40e-9
+    )
 
 
 def test_the_largest_duration_is_kept_exactly() -> None:

@@ -15,8 +15,8 @@ LINE = re.compile(
     r'^(?P<type>[\w/]+(?:\[\d*\])?) +(?P<name>\w+)(?P<value>=\S+)? *(?:# *(?P<said>.+))?$'
 )
 UNITS = re.compile(
-    r'in s\b|in decades|no unit|0 to 1|messages\b|tokens\b|clock|number of|channel specs|URI|'
-    r'INT4 or|MINOR|ONSET|stamp:'
+    r'in s\b|in bytes|in decades|no unit|0 to 1|messages\b|tokens\b|clock|number of|'
+    r'channel specs|URI|INT4 or|MINOR|ONSET|stamp:'
 )
 
 

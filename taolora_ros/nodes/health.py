@@ -18,7 +18,7 @@ from taolora_ros.samples import Phase
 
 OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
-TASKS = ('detector', 'input', 'speed')
+TASKS = ('detector', 'input', 'speed', 'device')
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,12 @@ def idle(reason: str) -> dict[str, Health]:
 
 def running(status: Status, source: Source) -> dict[str, Health]:
     """Results of all tasks while the detector runs."""
-    results = detector_health(status), input_health(status, source), speed_health(status)
-    return dict(zip(TASKS, results, strict=True))
+    return {
+        'detector': detector_health(status),
+        'input': input_health(status, source),
+        'speed': speed_health(status),
+        'device': device_health(status),
+    }
 
 
 def detector_health(status: Status) -> Health:
@@ -60,6 +64,7 @@ def detector_health(status: Status) -> Health:
         'hops': status.hops,
         'steady tokens': status.steady_tokens,
         'transient tokens': status.transient_tokens,
+        'transient share': f'{status.transient_share:.4f}',
         'event open': status.is_in_event,
     }
     if not status.counts.received:
@@ -111,12 +116,22 @@ def speed_health(status: Status) -> Health:
         'hop p99 ms': f'{latency.p99_s * 1e3:.3f}',
         'hop max ms': f'{latency.max_s * 1e3:.3f}',
         'hop period ms': f'{status.hop_s * 1e3:.3f}',
+        'hop p99.9 ms since activation': f'{status.latency_in_all.p999_s * 1e3:.3f}',
+        'hop max ms since activation': f'{status.latency_in_all.max_s * 1e3:.3f}',
+        'bytes a steady hop': status.traffic.steady_bytes,
+        'bytes a transient hop': status.traffic.transient_bytes,
+        'bytes moved': status.bytes_moved,
     }
     if not latency.count:
         return Health(STALE, 'no hop since the last report', values)
     if latency.p99_s > status.hop_s:
         return Health(WARN, 'hops take longer than their period', values)
     return Health(OK, 'fast enough', values)
+
+
+def device_health(status: Status) -> Health:
+    """What the detector runs on."""
+    return Health(OK, f'runs on the {status.facts["engine"]} engine', status.facts)
 
 
 def diagnostics_message(

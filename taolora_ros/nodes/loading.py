@@ -9,7 +9,7 @@ from pathlib import Path
 from taolora_ros import artifact
 from taolora_ros.config import read_config, setting
 from taolora_ros.errors import ConfigError
-from taolora_ros.hardware.device import resolve
+from taolora_ros.hardware.deployment import deploy
 from taolora_ros.hardware.probe import probe
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.logging import logger
@@ -53,11 +53,20 @@ def open_session(options: DetectorOptions, parameters: Parameters) -> Session:
     if options.config:
         config = read_config(Path(options.config), config)
     config = parameters.fill(config)
-    device = resolve(config.device, probe())
-    session = Session(model, TypeRegistry(), config, clock_ns=time.perf_counter_ns)
+    deployment = deploy(model, config, probe(), queue=options.queue)
+    session = Session(
+        model, TypeRegistry(), config, deployment=deployment, clock_ns=time.perf_counter_ns
+    )
     parameters.show(options)
     parameters.show(config)
-    log.info('configured', model=options.model, channels=len(model.channels), device=device.value)
+    log.info(
+        'configured',
+        model=options.model,
+        channels=len(model.channels),
+        device=deployment.engine.device.value,
+        why=deployment.engine.why,
+        memory_mb=round(deployment.memory.total_bytes / 1e6, 3),
+    )
     asked, hours = config.detection.false_alarms_per_hour, model.alarms.hours
     if not model.alarms.supports(asked):
         log.warning(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from taolora_ros.config import Config
 from taolora_ros.engine import DetectorModel
+from taolora_ros.hardware.deployment import Deployment
+from taolora_ros.hardware.plan import Traffic
 from taolora_ros.ingest.intake import ChannelStatus, IntakeCounts
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.monitoring import Latency, LatencyHistogram
@@ -28,10 +30,26 @@ class Status:
     routing: Routing  # of the last token
     limits: RouterLimits
     latency: Latency  # of a hop, since the last report
+    latency_in_all: Latency  # of a hop
+    traffic: Traffic  # what a hop reads
     counts: IntakeCounts
     channels: tuple[ChannelStatus, ...]
     unheard: tuple[str, ...]  # channels without a value so far; while there are such, no hop
     is_in_event: bool
+    facts: Mapping[str, str]  # engine, memory and machine in words, by name
+
+    @property
+    def transient_share(self) -> float:
+        """Share of the tokens that took the FP16 path, 0 to 1."""
+        tokens = self.steady_tokens + self.transient_tokens
+        return self.transient_tokens / tokens if tokens else 0.0
+
+    @property
+    def bytes_moved(self) -> int:
+        """Weights and states that the tokens' hops have read."""
+        return self.traffic.moved(
+            steady_hops=self.steady_tokens, transient_hops=self.transient_tokens
+        )
 
     @property
     def stale(self) -> tuple[str, ...]:
@@ -53,6 +71,7 @@ class Session:
         registry: TypeRegistry,
         config: Config,
         *,
+        deployment: Deployment,
         clock_ns: Callable[[], int],
     ) -> None:
         """Make ready.
@@ -61,6 +80,7 @@ class Session:
             model: the trained detector.
             registry: definitions of the message types that will come.
             config: settings in force.
+            deployment: where it runs.
             clock_ns: a monotonic clock, for latencies.
 
         Raises:
@@ -69,8 +89,10 @@ class Session:
         self.model = model
         self.config = config
         self._pipeline = Pipeline(model, registry, config)
+        self._deployment = deployment
         self._clock_ns = clock_ns
         self._latency = LatencyHistogram()
+        self._latency_in_all = LatencyHistogram()
         self.reset()
 
     @property
@@ -82,6 +104,7 @@ class Session:
         """Begin a new session: warm up and re-base again, count from 0."""
         self._pipeline.reset()
         self._latency.clear()
+        self._latency_in_all.clear()
         self._last: Hop | None = None
         self._hops = self._steady = self._transient = 0
 
@@ -91,7 +114,9 @@ class Session:
             start_ns = self._clock_ns()
             hops = self._pipeline.push(message)
             if hops:
-                self._latency.record((self._clock_ns() - start_ns) // len(hops))
+                duration_ns = (self._clock_ns() - start_ns) // len(hops)
+                self._latency.record(duration_ns)
+                self._latency_in_all.record(duration_ns)
                 yield from self._noted(hops)
 
     def finish(self) -> list[Hop]:
@@ -134,10 +159,13 @@ class Session:
             routing=last.routing if last else Routing(False, 0.0, 0.0, 0.0),
             limits=self.model.watch.limits,
             latency=self._latency.summary(),
+            latency_in_all=self._latency_in_all.summary(),
+            traffic=self._deployment.memory.traffic,
             counts=intake.counts,
             channels=intake.channel_status(now_ns),
             unheard=intake.silent,
             is_in_event=last is not None and is_open(last.event),
+            facts=self._deployment.facts(),
         )
         self._latency.clear()
         return status

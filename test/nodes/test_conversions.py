@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from taolora_ros.msg import AnomalyEvent, RoutingStatus
 
+from taolora_ros.hardware.plan import Traffic
 from taolora_ros.ingest.intake import IntakeCounts
 from taolora_ros.monitoring import Latency
 from taolora_ros.nodes.conversions import (
@@ -102,11 +105,14 @@ def status() -> Status:
         transient_tokens=10,
         routing=ROUTING,
         limits=RouterLimits(variance_ratio=6.0, energy_z=3.0, clip_share=0.1),
-        latency=Latency(30, 0.001, 0.002, 0.003),
+        latency=Latency(30, 0.001, 0.002, 0.0025, 0.003),
+        latency_in_all=Latency(90, 0.001, 0.002, 0.008, 0.009),
+        traffic=Traffic(steady_bytes=1000, transient_bytes=1100),
         counts=IntakeCounts(received=500, unreadable=3, late=4, dropped=2, stray=1),
         channels=(),
         unheard=(),
         is_in_event=False,
+        facts={},
     )
 
 
@@ -128,3 +134,20 @@ def test_routing_tells_latencies_in_seconds_and_what_became_of_the_samples(
     assert latencies == (0.001, 0.002, 0.003)
     assert (message.samples_received, message.samples_late) == (500, 4)
     assert message.samples_dropped == 3 + 2 + 1 + 7
+
+
+def test_routing_tells_the_rarest_hops_since_activation(status: Status) -> None:
+    assert routing_message(status).hop_latency_p999_s == 0.008
+
+
+def test_routing_tells_what_hops_read_and_the_share_of_each_route(status: Status) -> None:
+    message = routing_message(status)
+    assert (message.steady_hop_bytes, message.transient_hop_bytes) == (1000, 1100)
+    assert message.bytes_moved == 20 * 1000 + 10 * 1100
+    assert message.transient_share == pytest.approx(1 / 3)
+
+
+def test_no_token_has_no_share(status: Status) -> None:
+    fresh = dataclasses.replace(status, steady_tokens=0, transient_tokens=0)
+    message = routing_message(fresh)
+    assert (message.transient_share, message.bytes_moved) == (0.0, 0)

@@ -99,6 +99,7 @@ def _levels(arrays: list[DiagnosticArray], task: str) -> list[bytes]:
         ({'window.patch': 8}, 'window.patch: 8 is asked for'),
         ({'device': 'cuda'}, 'device: cuda is asked for, but'),
         ({'device': 'tpu'}, "device: 'tpu' is none of"),
+        ({'memory_budget_mb': 1.0}, 'memory_budget_mb: the detector needs'),
         ({'config': '/no.yaml'}, '/no.yaml: no such file'),
     ],
 )
@@ -264,3 +265,6 @@ def test_scores_and_routes_are_published_while_watching(
     assert routes[-1].samples_received > 0
     assert routes[-1].samples_dropped == 0
     assert max(route.hop_latency_max_s for route in routes) > 0.0
+    assert routes[-1].hop_latency_p999_s >= routes[-1].hop_latency_p50_s
+    assert 0 < routes[-1].steady_hop_bytes < routes[-1].transient_hop_bytes
+    assert routes[-1].bytes_moved >= routes[-1].steady_tokens * routes[-1].steady_hop_bytes

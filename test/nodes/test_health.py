@@ -6,6 +6,7 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from taolora_ros.config import StampSource
+from taolora_ros.hardware.plan import Traffic
 from taolora_ros.ingest.intake import ChannelStatus, IntakeCounts
 from taolora_ros.monitoring import Latency
 from taolora_ros.nodes import health
@@ -25,11 +26,14 @@ WELL = Status(
     transient_tokens=0,
     routing=Routing(False, 1.0, 0.0, 0.0),
     limits=RouterLimits(6.0, 3.0, 0.1),
-    latency=Latency(25, 0.001, 0.002, 0.003),
+    latency=Latency(25, 0.001, 0.002, 0.003, 0.004),
+    latency_in_all=Latency(30, 0.001, 0.002, 0.005, 0.006),
+    traffic=Traffic(steady_bytes=1000, transient_bytes=1100),
     counts=IntakeCounts(received=500, rows=120),
     channels=(FINE,),
     unheard=(),
     is_in_event=False,
+    facts={'engine': 'cpu', 'why': 'device: cpu is asked for', 'power mode': '15W'},
 )
 
 
@@ -113,15 +117,34 @@ def test_everything_lost_is_counted() -> None:
 @pytest.mark.parametrize(
     ('latency', 'level'),
     [
-        (Latency(25, 0.001, 0.039, 0.2), DiagnosticStatus.OK),
-        (Latency(25, 0.001, 0.041, 0.2), DiagnosticStatus.WARN),
-        (Latency(0, 0.0, 0.0, 0.0), DiagnosticStatus.STALE),
+        (Latency(25, 0.001, 0.039, 0.1, 0.2), DiagnosticStatus.OK),
+        (Latency(25, 0.001, 0.041, 0.1, 0.2), DiagnosticStatus.WARN),
+        (Latency(0, 0.0, 0.0, 0.0, 0.0), DiagnosticStatus.STALE),
     ],
 )
 def test_hops_that_take_longer_than_they_last_are_a_warning(
     latency: Latency, level: bytes
 ) -> None:
     assert health.speed_health(_status(latency=latency)).level == level
+
+
+def test_rare_slow_hops_and_the_bytes_that_hops_read_are_reported() -> None:
+    values = health.speed_health(_status(steady_tokens=20, transient_tokens=10)).values
+    assert values['hop p99.9 ms since activation'] == '5.000'
+    assert values['hop max ms since activation'] == '6.000'
+    assert values['bytes moved'] == 20 * 1000 + 10 * 1100
+
+
+def test_the_engine_is_named_with_its_reason_and_the_board() -> None:
+    task = health.device_health(WELL)
+    assert (task.level, task.message) == (DiagnosticStatus.OK, 'runs on the cpu engine')
+    assert task.values['why'] == 'device: cpu is asked for'
+    assert task.values['power mode'] == '15W'
+
+
+def test_shares_of_the_routes_are_reported() -> None:
+    values = health.detector_health(_status(steady_tokens=15, transient_tokens=5)).values
+    assert values['transient share'] == '0.2500'
 
 
 def test_the_message_names_the_node_the_task_and_the_artifact() -> None:
@@ -134,6 +157,7 @@ def test_the_message_names_the_node_the_task_and_the_artifact() -> None:
         'robot/taolora_detector: detector',
         'robot/taolora_detector: input',
         'robot/taolora_detector: speed',
+        'robot/taolora_detector: device',
     ]
     assert {status.hardware_id for status in message.status} == {'rosa.safetensors'}
     assert all(pair.value is not None for status in message.status for pair in status.values)

@@ -11,13 +11,18 @@ from taolora_ros.bags import bag_types, read_messages
 from taolora_ros.config import Config, overlay
 from taolora_ros.engine import DetectorModel, require_trained
 from taolora_ros.errors import ArtifactError
+from taolora_ros.hardware.deployment import deploy
+from taolora_ros.hardware.probe import probe
 from taolora_ros.nodes.session import Session
 from taolora_ros.samples import EventState, Phase, RawMessage
 
 
 def _session(model: DetectorModel, bag: Path) -> Session:
     ticks = itertools.count(step=1_000)  # each look at the clock is 1 µs after the one before
-    return Session(model, bag_types(bag), model.config, clock_ns=lambda: next(ticks))
+    deployment = deploy(model, model.config, probe())
+    return Session(
+        model, bag_types(bag), model.config, deployment=deployment, clock_ns=lambda: next(ticks)
+    )
 
 
 @pytest.fixture
@@ -46,7 +51,23 @@ def test_latencies_are_those_since_the_last_report(
     latency = session.report(0).latency
     assert 0 < latency.count <= len(hops)
     assert latency.max_s == 1e-6
-    assert session.report(0).latency.count == 0
+    again = session.report(0)
+    assert again.latency.count == 0
+    assert again.latency_in_all.count == latency.count
+
+
+def test_every_watched_token_moves_the_bytes_of_its_route(
+    model: DetectorModel, hit_bag: Path, messages: list[RawMessage]
+) -> None:
+    session = _session(model, hit_bag)
+    list(session.push(messages))
+    status = session.report(0)
+    assert 0 < status.traffic.steady_bytes < status.traffic.transient_bytes
+    assert status.bytes_moved == (
+        status.steady_tokens * status.traffic.steady_bytes
+        + status.transient_tokens * status.traffic.transient_bytes
+    )
+    assert status.facts['engine'] == 'cpu'
 
 
 def test_an_event_is_on_from_its_onset_to_its_end(
@@ -131,5 +152,6 @@ def test_settings_of_live_operation_can_be_changed(
 
 def test_an_artifact_for_other_channels_is_refused(model: DetectorModel, hit_bag: Path) -> None:
     other = dataclasses.replace(model.config, channels=('/arm:effort',))
+    deployment = deploy(model, other, probe())
     with pytest.raises(ArtifactError, match='channels'):
-        Session(model, bag_types(hit_bag), other, clock_ns=lambda: 0)
+        Session(model, bag_types(hit_bag), other, deployment=deployment, clock_ns=lambda: 0)
