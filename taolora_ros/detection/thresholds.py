@@ -6,8 +6,9 @@ in T hours, excesses are taken for exponential with scale σ: the rate of peaks 
 k/T · exp(−(x − u)/σ), and the threshold for f alarms an hour is u + σ ln(k / (T f)).
 
 The scale comes from the median excess, which a few odd stretches in the normal recordings can't
-move. Where there are fewer than 20 peaks to fit it to, it leans on the usual one, which it never
-exceeds: among few sessions odd ones would carry the threshold beyond what a fault can reach.
+move. The median of k excesses is off by a third at k = 20, and a threshold hours away multiplies
+that, so it is averaged with the usual scale, which counts for as many peaks. It never exceeds the
+usual one: among few sessions odd ones would carry the threshold beyond what a fault can reach.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from taolora_ros.samples import Floats
 
 PEAKS = 20  # k
 SHARE = 6  # one peak in so many is above the level at most
-USUAL_SCALE = 0.35  # σ in decades where little is known, and the most that is believed
+USUAL_SCALE = 0.30  # σ in decades where little is known, and the most that is believed
+USUAL_PEAKS = 20  # that the usual scale counts for
 SUPPORT = 0.1  # alarms expected in the normal data below which the rate is an extrapolation
 
 
@@ -58,7 +60,7 @@ def fit_alarm_rate(sessions: Sequence[Floats], hop_s: float, gap: int) -> AlarmR
     count = max(1, min(PEAKS, len(peaks) // SHARE))
     level = float(peaks[min(count, len(peaks) - 1)])
     own = min(pareto_scale(peaks[:count] - level, 0.0), USUAL_SCALE)
-    trust = count / PEAKS
+    trust = count / (count + USUAL_PEAKS)
     return AlarmRate(level, count / hours, trust * own + (1.0 - trust) * USUAL_SCALE, hours)
 
 
