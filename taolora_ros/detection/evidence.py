@@ -139,8 +139,8 @@ def fit_norm(
         [session.features - rebasing.offset(session.warmup) for session in sessions]
     )
     center = np.median(rebased, axis=0)
-    departures = rebased - center
-    departures[:, MEANS, :] = np.abs(departures[:, MEANS, :])
+    unit = EvidenceNorm(typical, shrink, center, np.ones_like(center))
+    departures = unit.departures(rebased, np.zeros_like(center))
     floor = np.full((len(Evidence), 1), MIN_SPREAD)
     floor[MEANS, :] = MIN_MEAN
     spread = np.maximum(np.quantile(departures, RANGE, axis=0), floor)
@@ -232,14 +232,18 @@ def stillness(rows: Floats) -> Floats:
 def gather(features: Floats, norm: EvidenceNorm, offset: Floats) -> Evidences:
     """Statistics from features [E, I] and the session's offset of them [E, I]."""
     z = norm.departures(features, offset)
-    values = statistics(z)
-    above = np.maximum(z, 0.0) ** 2
+    above = squares(z)
     totals = above.sum(axis=1, keepdims=True)
-    return Evidences(values, above / np.where(totals > 0, totals, 1.0))
+    return Evidences(statistics(z, above), above / np.where(totals > 0, totals, 1.0))
 
 
-def statistics(z: Floats) -> Floats:
-    """Values [..., E] of the statistics from departures [..., E, I]."""
-    values: Floats = np.log((np.maximum(z, 0.0) ** 2).mean(axis=-1) + QUIET)
+def squares(z: Floats) -> Floats:
+    """Squares of the departures [..., E, I] that lie above the center; 0 below it."""
+    return np.maximum(z, 0.0) ** 2
+
+
+def statistics(z: Floats, above: Floats) -> Floats:
+    """Values [..., E] of the statistics from departures [..., E, I] and their `squares`."""
+    values: Floats = np.log(above.mean(axis=-1) + QUIET)
     values[..., LARGEST] = z[..., LARGEST, :].max(axis=-1)
     return values

@@ -13,6 +13,7 @@ from taolora_ros.detection.evidence import (
     EvidenceNorm,
     SessionFeatures,
     fit_norm,
+    squares,
     statistics,
 )
 from taolora_ros.detection.scoring import ScoreCalibration, combine, decades, surprise
@@ -96,5 +97,5 @@ def _cross_fitted(
         others = [other.features for other in sessions if other is not session]
         norm, features = fit_norm(others, changes, rebase=rebase), session.features
         z = norm.departures(features.features, norm.offset(features.warmup))
-        evidence.append(statistics(z))
+        evidence.append(statistics(z, squares(z)))
     return evidence

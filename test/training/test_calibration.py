@@ -12,6 +12,7 @@ from taolora_ros.detection.evidence import (
     SessionFeatures,
     fit_norm,
     gather,
+    squares,
     statistics,
 )
 from taolora_ros.detection.scoring import score
@@ -46,7 +47,8 @@ def through(norm_of: list[WatchedSession], seen: WatchedSession) -> np.ndarray:
     """Statistics of a session as a detector trained on others sees them."""
     norm = fit_norm([other.features for other in norm_of], CHANGES)
     offset = norm.offset(seen.features.warmup)
-    return statistics(norm.departures(seen.features.features, offset))
+    z = norm.departures(seen.features.features, offset)
+    return statistics(z, squares(z))
 
 
 def test_tails_see_each_session_through_a_norm_fitted_to_the_others() -> None:
