@@ -23,7 +23,7 @@ from taolora_ros.samples import Floats
 
 PEAKS = 20  # k
 SHARE = 6  # one peak in so many is above the level at most
-USUAL_SCALE = 0.30  # σ in decades where little is known, and the most that is believed
+USUAL_SCALE = 0.32  # σ in decades where little is known, and the most that is believed
 USUAL_PEAKS = 20  # that the usual scale counts for
 SUPPORT = 0.1  # alarms expected in the normal data below which the rate is an extrapolation
 
