@@ -20,12 +20,16 @@ from taolora_ros.config import (
     WindowConfig,
 )
 from taolora_ros.engine import DetectorModel
+from taolora_ros.hardware.probe import cuda_devices
 from taolora_ros.samples import Recording
 from taolora_ros.training.trainer import train
 
 # Nodes under test talk on this machine alone; figures need no screen.
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ['MPLBACKEND'] = 'Agg'
+# Where there is no GPU, Triton's interpreter stands in for it; it looks when it is imported.
+if not cuda_devices()[0]:
+    os.environ['TRITON_INTERPRET'] = '1'
 
 RATE_HZ = 100.0
 CHANNELS = ('/rotor:x', '/rotor:y', '/rotor:load', '/rotor:constant')

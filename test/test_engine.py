@@ -229,6 +229,7 @@ def test_every_dense_layer_runs_in_the_arithmetic_that_is_asked_for(
     routed = [hop.score for hop in _push(Engine(rotor_model), rows)]
     asked = at_precision(Precision.INT4_ROUTED, activation)
     assert names == ['skip.linear', 'relation'] == list(rotor_model.watch.layers())
-    assert [hop.score for hop in _push(Engine(rotor_model, build=asked), rows)] == routed
+    plain = [hop.score for hop in _push(Engine(rotor_model, build=asked), rows)]
+    np.testing.assert_allclose(plain, routed, atol=1e-4)  # in decades; the engine is compiled
     assert twin != routed
     np.testing.assert_allclose(twin, routed, atol=0.5)  # decades: rounding is small

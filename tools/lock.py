@@ -22,6 +22,8 @@ PINS = (
     'mujoco==3.17.0',
     'numba==0.61.2',  # aeon refuses newer
     'numpy==2.2.6',
+    'onnx==1.23.2',
+    'onnxruntime==1.23.2',
     'pandas==2.3.3',
     'pip==26.3',
     'scikit-learn==1.7.2',

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,7 +11,8 @@ from typing import NoReturn
 import click
 
 from taolora_ros import __version__
-from taolora_ros.errors import TaoloraError, nearest
+from taolora_ros.cli.lazy_group import LazyGroup
+from taolora_ros.errors import TaoloraError
 
 # What `--help` says of a verb, without importing it.
 VERBS = {
@@ -22,7 +21,7 @@ VERBS = {
     'train': 'Learn from bags of normal operation what normal looks like.',
     'evaluate': 'Score bags with a trained model, against their ground truth.',
     'replay': 'Play a bag through a detector: live over ROS 2, or here with --dry-run.',
-    'bench': 'Measure how accurate detection and quantization are.',
+    'bench': 'Measure speed, memory and accuracy on this machine.',
     'export': 'Write a model in the form that another runtime reads.',
 }
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
@@ -35,35 +34,13 @@ class Invocation:
     verbose: bool = False
 
 
-class Verbs(click.Group):
-    """A group that imports a verb's module, `taolora_ros.cli.<verb>`, only to run it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [verb for verb in VERBS if importlib.util.find_spec(f'taolora_ros.cli.{verb}')]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command = importlib.import_module(f'taolora_ros.cli.{cmd_name}').command
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in (known := self.list_commands(ctx)):
-            ctx.fail(f'no verb {args[0]!r}; {nearest(args[0], known)}')
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section('Verbs'):
-            formatter.write_dl([(verb, VERBS[verb]) for verb in self.list_commands(ctx)])
-
-
 @click.group(
-    cls=Verbs,
+    cls=LazyGroup,
+    members=VERBS,
+    kind='verb',
+    title='Verbs',
+    prefix='taolora_ros.cli.',
     invoke_without_command=True,
-    subcommand_metavar='VERB [ARGS]...',
     context_settings={'help_option_names': ['-h', '--help']},
 )
 @click.version_option(__version__, prog_name='taolora')

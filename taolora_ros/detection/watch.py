@@ -14,10 +14,10 @@ from taolora_ros.detection.evidence import (
     EvidenceWindows,
     gather,
 )
-from taolora_ros.model.base import Precision
-from taolora_ros.model.dual_path import BuildLayer, DualPathWeights, at_precision
+from taolora_ros.model.compiled import CompiledNetwork
+from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
 from taolora_ros.model.network import Network, NetworkWeights
-from taolora_ros.model.relation import Relation, RelationWeights
+from taolora_ros.model.relation import RelatedNetwork, Relation, RelationWeights
 from taolora_ros.routing.router import Router, RouterLimits
 from taolora_ros.samples import Floats, Routing
 from taolora_ros.signals.inputs import InputLayout
@@ -78,6 +78,14 @@ def warmup_rows(config: Config) -> int:
     return -(-rows // config.window.patch) * config.window.patch
 
 
+def _network(model: WatchModel, build: BuildLayer | None) -> CompiledNetwork | RelatedNetwork:
+    if build is None:
+        return CompiledNetwork(model.network, model.relation)
+    return RelatedNetwork(
+        Network(model.network, build=build), Relation(model.relation, build=build)
+    )
+
+
 class Watch:
     """Streams patches of grid rows; the same for training, evaluation and live operation."""
 
@@ -86,16 +94,14 @@ class Watch:
 
         Args:
             model: all that is fitted before scores are calibrated.
-            build: the arithmetic of the dense layers; routed TAO-LoRA by default.
+            build: the arithmetic of the dense layers; by default routed TAO-LoRA, compiled.
 
         Raises:
             ArtifactError: `build` can't run a layer, e.g. one without its FP32 twin in FP32.
         """
         config = model.config
-        build = build or at_precision(Precision.INT4_ROUTED, config.quantization.activation)
         self._model = model
-        self._network = Network(model.network, build=build)
-        self._relation = Relation(model.relation, build=build)
+        self._network = _network(model, build)
         self._router = Router(config.router, model.limits, config.hop_s, model.network.inputs)
         self._windows = EvidenceWindows(model.network.inputs)
         self._warmup_hops = warmup_rows(config) // config.window.patch
@@ -122,7 +128,6 @@ class Watch:
 
     def _clear(self) -> None:
         self._network.reset()
-        self._relation.reset()
         self._router.reset()
         self._windows.clear()
 
@@ -169,10 +174,8 @@ class Watch:
         patch = rows.astype(np.float32)
         routing = self._router.step(rows, self._network.clip_share(patch), is_frozen=is_frozen)
         prediction = self._network.step(patch, routing.is_transient)
-        departure = self._relation.step(
-            patch[:, : model.relation.channels], is_transient=routing.is_transient
-        )
-        features = self._windows.step(rows, rows - prediction, departure.astype(float))
+        departure = self._network.departure.astype(float)
+        features = self._windows.step(rows, rows - prediction, departure)
         return Observation(routing, features, gather(features, model.norm, self._offset))
 
     def _follow(self, values: Floats) -> None:

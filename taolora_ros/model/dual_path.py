@@ -25,8 +25,9 @@ from taolora_ros.kernels.quantize.reference import quantize
 from taolora_ros.kernels.rotate.reference import rotate, units
 from taolora_ros.model.base import Precision
 from taolora_ros.model.tensors import TensorReader, Tensors
-from taolora_ros.quantization.int4 import Codes, Halves, Int4Weight
+from taolora_ros.quantization.int4 import Halves, Int4Weight
 from taolora_ros.quantization.low_rank import LowRank
+from taolora_ros.quantization.octaves import Codes
 from taolora_ros.samples import Bools, Float32s, Ints
 
 

@@ -11,6 +11,7 @@ C channels, P rows a patch, K inputs of the layer (4·C, padded to a multiple of
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -87,6 +88,7 @@ class Relation:
 
     def __init__(self, weights: RelationWeights, *, build: BuildLayer) -> None:
         self._layer = build('relation', weights.linear)
+        self.channels = weights.channels
         self._group = weights.linear.weight.group
         self._history: Float32s = np.zeros((LAGS[-1], weights.channels), np.float32)
         self._is_empty = True
@@ -105,3 +107,37 @@ class Relation:
         mask = np.full(len(patch), is_transient)
         departure: Float32s = patch - self._layer(relation_rows(rows, self._group), mask)
         return departure
+
+
+class _Stepped(Protocol):
+    """What predicts patches hop by hop, as `model.network.Network` does."""
+
+    def reset(self) -> None: ...
+
+    def clip_share(self, patch: Float32s) -> float: ...
+
+    def step(self, patch: Float32s, is_transient: bool) -> Float32s: ...
+
+
+class RelatedNetwork:
+    """A network and the relation beside it, stepped together."""
+
+    def __init__(self, network: _Stepped, relation: Relation) -> None:
+        self._network = network
+        self._relation = relation
+        self._channels = relation.channels
+        self.departure: Float32s = np.zeros((0, self._channels), np.float32)  # of the last patch
+
+    def reset(self) -> None:
+        """Forget the past: the next patch starts a segment."""
+        self._network.reset()
+        self._relation.reset()
+
+    def clip_share(self, patch: Float32s) -> float:
+        """Share of the activations of the patch `[P, I]` beyond the steady INT4 clip."""
+        return self._network.clip_share(patch)
+
+    def step(self, patch: Float32s, is_transient: bool) -> Float32s:
+        """Predict one patch `[P, I]`, and set what it departs from the relation `[P, C]`."""
+        self.departure = self._relation.step(patch[:, : self._channels], is_transient=is_transient)
+        return self._network.step(patch, is_transient)

@@ -124,7 +124,7 @@ def own_columns(*, inputs: int, order: int, group: int) -> npt.NDArray[np.intp]:
     return np.stack(lags)
 
 
-def _channel_clips(layer: DualPathWeights, columns: npt.NDArray[np.intp]) -> Float32s:
+def channel_clips(layer: DualPathWeights, columns: npt.NDArray[np.intp]) -> Float32s:
     """Where the steady clip would cut each input before rotation, `[K]`.
 
     Rotation shares the power of a group's inputs out over all G places, those of padding as well,
@@ -148,7 +148,7 @@ class Skip:
         self._linear = build('skip.linear', weights.linear)
         inputs = weights.spread.shape[0]
         self._columns = own_columns(inputs=inputs, order=order, group=self._group)
-        clips = _channel_clips(weights.linear, self._columns)
+        clips = channel_clips(weights.linear, self._columns)
         self._level_clip: Float32s = clips[:inputs]
         first = padded(inputs, self._group)
         self._difference_clip: Float32s | None = clips[first : first + inputs]

@@ -17,7 +17,8 @@ def encode(values: npt.NDArray[np.floating]) -> Codes:
     """The nearest code of each number, int8; numbers beyond 2^±15.9 take the outermost one."""
     tiny = np.finfo(np.float64).tiny
     octaves = STEPS * np.log2(np.maximum(np.asarray(values, np.float64), tiny))
-    return np.clip(np.rint(octaves), -_LARGEST, _LARGEST).astype(np.int8)
+    codes: Codes = np.clip(np.rint(octaves), -_LARGEST, _LARGEST).astype(np.int8)
+    return codes
 
 
 def decode(codes: Codes) -> Floats:

@@ -46,4 +46,5 @@ def fit_smoothing(power: Floats, weight: Floats, shares: Ints) -> Codes:
     moves = (size > 0.0).astype(np.float64)
     count = np.bincount(shares, moves)
     mean = np.bincount(shares, moves * octaves) / np.maximum(count, 1.0)
-    return np.clip(np.rint(STEPS * mean), -_LARGEST, _LARGEST).astype(np.int8)
+    codes: Codes = np.clip(np.rint(STEPS * mean), -_LARGEST, _LARGEST).astype(np.int8)
+    return codes

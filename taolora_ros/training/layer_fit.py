@@ -15,9 +15,9 @@ from taolora_ros.kernels.dual_path_linear import reference as linear
 from taolora_ros.kernels.quantize.reference import quantize
 from taolora_ros.kernels.rotate.reference import rotate, units
 from taolora_ros.model.dual_path import DualPathWeights
-from taolora_ros.quantization.int4 import Codes, fit_int4
+from taolora_ros.quantization.int4 import fit_int4
 from taolora_ros.quantization.low_rank import LowRank, Moments, fit_low_rank, no_low_rank
-from taolora_ros.quantization.octaves import decode
+from taolora_ros.quantization.octaves import Codes, decode
 from taolora_ros.quantization.smoothing import fit_smoothing
 from taolora_ros.quantization.time_aware import fit_steady_scales
 from taolora_ros.samples import Float32s, Floats, Ints

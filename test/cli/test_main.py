@@ -10,6 +10,7 @@ import pytest
 
 from taolora_ros import __version__
 from taolora_ros.cli import main
+from taolora_ros.cli.lazy_group import LazyGroup
 from taolora_ros.cli.main import VERBS, run
 from taolora_ros.errors import BagError
 
@@ -23,7 +24,7 @@ def fail_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None
         def command() -> None:
             raise error
 
-        monkeypatch.setattr(main.Verbs, 'get_command', lambda group, ctx, name: command)
+        monkeypatch.setattr(LazyGroup, 'get_command', lambda group, ctx, name: command)
 
     return prepare
 

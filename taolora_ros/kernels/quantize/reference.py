@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from taolora_ros.config import Activation
-from taolora_ros.quantization.int4 import LARGEST, Codes
+from taolora_ros.quantization.int4 import LARGEST
+from taolora_ros.quantization.octaves import Codes
 from taolora_ros.samples import Bools, Float32s
 
 BASE = 2 * LARGEST  # what the first nibble counts of the second

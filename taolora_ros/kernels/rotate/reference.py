@@ -20,8 +20,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from taolora_ros.quantization.int4 import Codes
-from taolora_ros.quantization.octaves import decode
+from taolora_ros.quantization.octaves import Codes, decode
 from taolora_ros.samples import Float32s
 
 Scalar = TypeVar('Scalar', np.float32, np.float64)

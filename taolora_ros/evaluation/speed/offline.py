@@ -1,0 +1,89 @@
+"""How fast a whole recording is worked off, against torch in FP32 on the same network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from taolora_ros.evaluation.speed.folded import fold
+from taolora_ros.evaluation.speed.hops import Hops
+from taolora_ros.evaluation.speed.targets import Target
+from taolora_ros.evaluation.speed.timing import US_PER_S, Pace, Times, alternate
+from taolora_ros.evaluation.speed.torch_network import TorchNetwork
+from taolora_ros.evaluation.speed.workload import Workload
+from taolora_ros.samples import Bools, Float32s
+
+# From all rows [T, I] and the tokens' mask [T/P] to the predictions [T, I].
+RunRecording = Callable[[Float32s, Bools], Float32s]
+
+
+def hop_by_hop(engine: Hops, patch: int) -> RunRecording:
+    """A whole recording through an engine of one stream, as `taolora evaluate` runs it."""
+
+    def run(rows: Float32s, is_transient: Bools) -> Float32s:
+        predictions = np.empty_like(rows)
+        for number, mask in enumerate(is_transient.tolist()):
+            token = slice(number * patch, (number + 1) * patch)
+            predictions[token] = engine.step(rows[token], mask)
+        return predictions
+
+    return run
+
+
+@dataclass(frozen=True, eq=False)
+class OfflineFindings:
+    """Times of the whole recording."""
+
+    rows: int  # T
+    ours: Times
+    torch_fp32: Times
+
+    @property
+    def ratio(self) -> float:
+        """Median of torch over ours."""
+        return self.torch_fp32.median_us / self.ours.median_us
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Rows a second of both."""
+        return {
+            'rows': self.rows,
+            'ours_rows_per_s': self.rows / self.ours.median_us * US_PER_S,
+            'torch_fp32_rows_per_s': self.rows / self.torch_fp32.median_us * US_PER_S,
+            'ours_ms': self.ours.median_us / 1e3,
+            'torch_fp32_ms': self.torch_fp32.median_us / 1e3,
+            'ratio_torch_fp32': self.ratio,
+        }
+
+    def targets(self) -> tuple[Target, ...]:
+        """How many times faster than torch."""
+        return (
+            Target(
+                'ratio_torch_fp32',
+                'rows a second, ours / torch FP32 eager',
+                self.ratio,
+                at_least=3.0,
+            ),
+        )
+
+
+def measure_offline(
+    workload: Workload,
+    run: RunRecording,
+    pace: Pace,
+    *,
+    progress: Callable[[float], None] = lambda share: None,
+) -> OfflineFindings:
+    """Time our run of the workload's whole signal and torch's in turn, each on one thread."""
+    torch.set_num_threads(1)
+    network = TorchNetwork(fold(workload.network))
+    rows = torch.from_numpy(workload.rows)
+    subjects = {
+        'ours': lambda: run(workload.rows, workload.is_transient),
+        'torch_fp32': lambda: network.recording(rows),
+    }
+    times = alternate(subjects, pace, progress=progress)
+    return OfflineFindings(workload.rows.shape[0], times['ours'], times['torch_fp32'])

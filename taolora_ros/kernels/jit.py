@@ -1,0 +1,72 @@
+"""Numba as the CPU kernels use it: compiled when first called, and what a hop calls, cached."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+Kernel = TypeVar('Kernel', bound=Callable[..., Any])
+
+# What the compiler may do to floats beyond IEEE 754, by the name of its flag.
+FUSED = frozenset({'contract'})  # a·b + c rounded once
+ANY_ORDER = frozenset({'contract', 'reassoc'})  # sums of many terms, several at a time
+
+
+def _options(floats: frozenset[str]) -> dict[str, Any]:
+    return {'nogil': True, 'error_model': 'numpy', 'fastmath': set(floats)}
+
+
+def jit(floats: frozenset[str] = frozenset()) -> Callable[[Kernel], Kernel]:
+    """Compile a part of a kernel with Numba.
+
+    Args:
+        floats: liberties with floating point; none by default, so that codes are exact.
+    """
+
+    def compile_lazily(function: Kernel) -> Kernel:
+        compiled: Kernel = numba.njit(**_options(floats))(function)
+        return compiled
+
+    return compile_lazily
+
+
+def cached_jit(function: Kernel) -> Kernel:
+    """Compile what Python calls with Numba, and cache it.
+
+    The cache lies beside the source, or in the user's cache folder where that is read-only; where
+    neither can be written, every process compiles anew. Numba takes notice when the file of the
+    function changes, not when one does that the function calls; so it has to be a closure over
+    `source_stamp`, whose value is part of the cache's key.
+    """
+    try:
+        compiled: Kernel = numba.njit(cache=True, **_options(frozenset()))(function)
+    except RuntimeError:  # Numba's "no locator available": no folder for the cache
+        compiled = numba.njit(**_options(frozenset()))(function)
+    return compiled
+
+
+def source_stamp() -> int:
+    """A number, not negative, that changes with the source of any CPU kernel."""
+    here, stamp = Path(__file__).parent, 0
+    for pattern in ('*.py', '*/cpu*.py', '*/packing.py'):
+        for path in sorted(here.glob(pattern)):
+            stamp = zlib.crc32(path.read_bytes(), stamp)
+    return stamp
+
+
+@jit()
+def copy(target: Any, source: Any) -> None:
+    """Copy an array; assigning to a slice would bring along the words of its errors."""
+    for place in range(source.shape[0]):
+        target[place] = source[place]
+
+
+@jit()
+def fill(target: Any, value: Any) -> None:
+    """Set all of an array."""
+    for place in range(target.shape[0]):
+        target[place] = value

@@ -1,0 +1,1 @@
+"""The whole network for one hop of several streams, in one call."""

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from taolora_ros.evaluation.speed.offline import OfflineFindings, hop_by_hop, measure_offline
+from taolora_ros.evaluation.speed.timing import Pace, Times
+from taolora_ros.evaluation.speed.workload import Workload
+from taolora_ros.model.network import Network
+from taolora_ros.samples import Bools, Float32s
+
+
+def test_both_work_off_the_whole_recording(workload: Workload) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def run(rows: Float32s, is_transient: Bools) -> Float32s:
+        seen.append((rows.shape[0], is_transient.shape[0]))
+        return rows
+
+    findings = measure_offline(workload, run, Pace(rounds=2, calls=1, settle=0))
+    assert seen == [(240, 60)] * 2
+    assert findings.rows == 240
+    assert findings.torch_fp32.us.size == 2
+
+
+def test_an_engine_of_one_stream_takes_a_recording_hop_by_hop(workload: Workload) -> None:
+    network = Network(workload.network)
+    predictions = hop_by_hop(network, 4)(workload.rows, workload.is_transient)
+    expected = Network(workload.network).run(workload.rows, workload.is_transient)
+    np.testing.assert_allclose(predictions, expected, atol=1e-4)
+
+
+def test_speed_is_rows_over_the_median() -> None:
+    findings = OfflineFindings(
+        1000, Times(np.array([1e5, 2e5, 9e5])), Times(np.array([4e5, 8e5, 9e5]))
+    )
+    figures = findings.to_mapping()
+    assert figures['ours_rows_per_s'] == pytest.approx(5000.0)
+    assert figures['torch_fp32_rows_per_s'] == pytest.approx(1250.0)
+    assert figures['ratio_torch_fp32'] == pytest.approx(4.0)
+    assert findings.targets()[0].is_met is True

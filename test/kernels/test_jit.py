@@ -1,0 +1,48 @@
+"""Compiling and caching where the disk doesn't allow it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numba
+import pytest
+
+from taolora_ros.kernels.jit import cached_jit, source_stamp
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_without_a_place_for_the_cache_a_function_compiles_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = numba.njit
+
+    def njit(**options: Any) -> Any:
+        if options.get('cache'):
+            raise RuntimeError('cannot cache function: no locator available for file')
+        return plain(**options)
+
+    monkeypatch.setattr(numba, 'njit', njit)
+
+    @cached_jit
+    def twice(value: int) -> int:
+        return 2 * value
+
+    assert twice(21) == 42
+
+
+def test_the_stamp_is_the_same_in_every_process() -> None:
+    command = 'from taolora_ros.kernels.jit import source_stamp; print(source_stamp())'
+    done = subprocess.run(
+        [sys.executable, '-c', command],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    )
+    assert int(done.stdout) == source_stamp() >= 0
