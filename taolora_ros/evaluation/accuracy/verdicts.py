@@ -59,7 +59,9 @@ def judge_case(
         precision: the arithmetic of the dense layers.
         with_parts: whether the parts of the detector are judged too, and the ranges in alarm.
     """
-    build = at_precision(precision, model.config.quantization.activation)
+    build = None  # the engine that runs live
+    if precision is not Precision.INT4_ROUTED:
+        build = at_precision(precision, model.config.quantization.activation)
     streamed = stream(model, case, build)
     trace = streamed.trace
     result = judge(case.name, trace, case.truths, tolerance_s=TOLERANCE_S)
