@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.config import Config
+from taolora_ros.config import Config, Device
 from taolora_ros.detection.evidence import (
     SHORT_ROWS,
     EvidenceNorm,
@@ -14,8 +14,9 @@ from taolora_ros.detection.evidence import (
     EvidenceWindows,
     gather,
 )
-from taolora_ros.model.compiled import CompiledNetwork
 from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
+from taolora_ros.model.engines import hop_engine
+from taolora_ros.model.fallback import Fallback, HopEngine
 from taolora_ros.model.network import Network, NetworkWeights
 from taolora_ros.model.relation import RelatedNetwork, Relation, RelationWeights
 from taolora_ros.routing.router import Router, RouterLimits
@@ -78,9 +79,9 @@ def warmup_rows(config: Config) -> int:
     return -(-rows // config.window.patch) * config.window.patch
 
 
-def _network(model: WatchModel, build: BuildLayer | None) -> CompiledNetwork | RelatedNetwork:
+def _engine(model: WatchModel, build: BuildLayer | None, device: Device) -> HopEngine:
     if build is None:
-        return CompiledNetwork(model.network, model.relation)
+        return hop_engine(model.network, model.relation, device)
     return RelatedNetwork(
         Network(model.network, build=build), Relation(model.relation, build=build)
     )
@@ -89,19 +90,28 @@ def _network(model: WatchModel, build: BuildLayer | None) -> CompiledNetwork | R
 class Watch:
     """Streams patches of grid rows; the same for training, evaluation and live operation."""
 
-    def __init__(self, model: WatchModel, build: BuildLayer | None = None) -> None:
+    def __init__(
+        self,
+        model: WatchModel,
+        build: BuildLayer | None = None,
+        *,
+        device: Device = Device.CPU,
+    ) -> None:
         """Start a session.
 
         Args:
             model: all that is fitted before scores are calibrated.
-            build: the arithmetic of the dense layers; by default routed TAO-LoRA, compiled.
+            build: the arithmetic of the dense layers, layer by layer; by default the engine of
+                routed TAO-LoRA.
+            device: where that engine runs, CPU or CUDA.
 
         Raises:
             ArtifactError: `build` can't run a layer, e.g. one without its FP32 twin in FP32.
+            DeviceError: the GPU can't be brought up.
         """
         config = model.config
         self._model = model
-        self._network = _network(model, build)
+        self._network = _engine(model, build, device)
         self._router = Router(config.router, model.limits, config.hop_s, model.network.inputs)
         self._windows = EvidenceWindows(model.network.inputs)
         self._warmup_hops = warmup_rows(config) // config.window.patch
@@ -111,6 +121,11 @@ class Watch:
         self._offset = np.zeros_like(model.norm.center)
         self.warmup: Floats = np.empty((0, *model.norm.center.shape))  # features [m, E, I]
         self.restart()
+
+    @property
+    def failure(self) -> str:
+        """Why the GPU was given up; empty while it runs, and on the CPU."""
+        return self._network.failure if isinstance(self._network, Fallback) else ''
 
     def restart(self) -> None:
         """Begin a new session: warm up and re-base again."""

@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taolora_ros.bags import bag_types, read_messages, resolve_channels
-from taolora_ros.config import Config
+from taolora_ros.config import Activation, Config
 from taolora_ros.engine import DetectorModel
 from taolora_ros.evaluation.trace import Trace, record
 from taolora_ros.model.base import Precision
-from taolora_ros.model.dual_path import at_precision
+from taolora_ros.model.dual_path import BuildLayer, at_precision
 from taolora_ros.pipeline import Pipeline
 from taolora_ros.samples import NS_PER_S, Hop
+
+
+def arithmetic(precision: Precision, activation: Activation) -> BuildLayer | None:
+    """How dense layers run at a precision; None for the engine that runs live."""
+    is_live = precision is Precision.INT4_ROUTED
+    return None if is_live else at_precision(precision, activation)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +52,7 @@ def run_bag(
         ChannelError: it lacks a channel of the model.
     """
     resolve_channels(bag, model.channels)
-    build = at_precision(precision, model.config.quantization.activation)
+    build = arithmetic(precision, model.config.quantization.activation)
     pipeline = Pipeline(model, bag_types(bag), config, build=build)
     trace = record(
         _hops(pipeline, bag),

@@ -11,7 +11,7 @@ from taolora_ros.config import Device
 from taolora_ros.errors import DeviceError
 from taolora_ros.hardware.probe import Machine
 
-ENGINES = frozenset({Device.CPU})  # devices that an inference engine exists for
+ENGINES = frozenset({Device.CPU, Device.CUDA})  # devices that an inference engine exists for
 LEAST_CAPABILITY = (8, 0)  # Ampere: INT8 products on tensor cores as the kernels use them
 _TORCH_CUDA = Path('lib', 'libtorch_cuda.so')  # in a torch that was built with CUDA
 

@@ -19,7 +19,7 @@ from taolora_ros.model.correction import RMS_FLOOR, CorrectionWeights, dilation
 from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.model.network import NetworkWeights
 from taolora_ros.model.relation import LAGS, RelationWeights
-from taolora_ros.model.skip import channel_clips, own_columns
+from taolora_ros.model.skip import SteadyClip
 from taolora_ros.samples import Bools, Float32s, Floats
 
 
@@ -120,7 +120,7 @@ class CompiledStreams:
         self._packed = packing.pack(operands)
         self._state = packing.start(self._packed, streams)
         self._forced = _FORCED.get(precision)
-        self._clips = _clips(weights, operands.order)
+        self._clips = np.ascontiguousarray(SteadyClip(weights.skip, order=operands.order).limits)
         shape = (streams, operands.patch, operands.inputs)
         self._patches: Float32s = np.zeros(shape, np.float32)
         self._mask: Bools = np.zeros(streams, np.bool_)
@@ -208,11 +208,3 @@ class CompiledNetwork:
         """What the patch taken last departs from the relation, `[P, C]`."""
         departure: Float32s = self._streams.departure[0].copy()
         return departure
-
-
-def _clips(weights: NetworkWeights, order: int) -> Float32s:
-    """Where the steady clip cuts levels and, if the skip sees any, differences, `[1 or 2, I]`."""
-    group = weights.config.quantization.group
-    columns = own_columns(inputs=weights.inputs, order=order, group=group)
-    clips = channel_clips(weights.skip.linear, columns)
-    return np.ascontiguousarray(clips[columns[:2]])

@@ -9,7 +9,7 @@ what they would have been, had it run from the start.
 from __future__ import annotations
 
 from collections import deque
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from taolora_ros.config import Config
 from taolora_ros.logging import logger
@@ -20,15 +20,8 @@ from taolora_ros.samples import Float32s
 log = logger(__name__)
 
 
-Result = TypeVar('Result')
-Given = TypeVar('Given', covariant=True)
-
-
-class HopEngine(Protocol[Given]):
-    """What runs a network hop by hop, as `model.network.Network` does.
-
-    Engines that replace each other give the same kind of result, whatever it is.
-    """
+class HopEngine(Protocol):
+    """What runs a network and the relation beside it hop by hop."""
 
     def reset(self) -> None:
         """Forget the past: the next patch starts a segment."""
@@ -36,8 +29,12 @@ class HopEngine(Protocol[Given]):
     def clip_share(self, patch: Float32s) -> float:
         """Share of the activations of a patch `[P, I]` beyond the steady INT4 clip."""
 
-    def step(self, patch: Float32s, is_transient: bool) -> Given:
+    def step(self, patch: Float32s, is_transient: bool) -> Float32s:
         """Predict one patch `[P, I]`, then remember it."""
+
+    @property
+    def departure(self) -> Float32s:
+        """What the patch taken last departs from the relation, `[P, C]`."""
 
 
 def settling_hops(config: Config) -> int:
@@ -53,10 +50,10 @@ def settling_hops(config: Config) -> int:
     return max(rows, tokens + 1) + 1
 
 
-class Fallback(Generic[Result]):
+class Fallback:
     """Runs the first engine until it fails, and the spare from then on."""
 
-    def __init__(self, first: HopEngine[Result], spare: HopEngine[Result], *, hops: int) -> None:
+    def __init__(self, first: HopEngine, spare: HopEngine, *, hops: int) -> None:
         """Make ready; the spare is built beforehand, since building it might fail as well.
 
         Args:
@@ -89,7 +86,12 @@ class Fallback(Generic[Result]):
                 self._give_up(error)
         return self._spare.clip_share(patch)
 
-    def step(self, patch: Float32s, is_transient: bool) -> Result:
+    @property
+    def departure(self) -> Float32s:
+        """What the patch taken last departs from the relation, `[P, C]`."""
+        return (self._spare if self.failure else self._first).departure
+
+    def step(self, patch: Float32s, is_transient: bool) -> Float32s:
         """Predict one patch `[P, I]`, then remember it."""
         if self.failure:
             return self._spare.step(patch, is_transient)

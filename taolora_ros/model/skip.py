@@ -124,17 +124,36 @@ def own_columns(*, inputs: int, order: int, group: int) -> npt.NDArray[np.intp]:
     return np.stack(lags)
 
 
-def channel_clips(layer: DualPathWeights, columns: npt.NDArray[np.intp]) -> Float32s:
-    """Where the steady clip would cut each input before rotation, `[K]`.
+class SteadyClip:
+    """Where the steady clip would cut levels and newest differences before rotation.
 
-    Rotation shares the power of a group's inputs out over all G places, those of padding as well,
-    and makes their distribution narrow, so that the steady clip lies low.
+    Counted before rotation, which shows one channel's excess in all of its group: the share tells
+    how many channels moved. Rotation shares the power of a group's inputs out over all G places,
+    those of padding as well, and makes their distribution narrow, so that the clip lies low.
     """
-    group = layer.weight.group
-    share = np.bincount(columns.ravel() // group) / group  # of the places that hold inputs
-    clips = _TAIL * (LARGEST + 0.5) * layer.steady / np.sqrt(share)
-    scaled: Float32s = (decode(layer.smoothing) * np.repeat(clips, group)).astype(np.float32)
-    return scaled
+
+    def __init__(self, weights: SkipWeights, *, order: int) -> None:
+        layer, self._spread = weights.linear, weights.spread
+        group = layer.weight.group
+        columns = own_columns(inputs=self._spread.shape[0], order=order, group=group)
+        share = np.bincount(columns.ravel() // group) / group  # of the places that hold inputs
+        clips = _TAIL * (LARGEST + 0.5) * layer.steady / np.sqrt(share)
+        scaled = (decode(layer.smoothing) * np.repeat(clips, group)).astype(np.float32)
+        self.limits: Float32s = scaled[columns[:2]]  # [1 or 2, I] of levels and of differences
+
+    def share(self, patch: Float32s, last: Float32s | None) -> float:
+        """Share of the levels and differences of the patch `[P, I]` beyond the clip.
+
+        Args:
+            patch: the rows.
+            last: `[I]` the row before them; None at the start of a segment.
+        """
+        beyond = np.count_nonzero(np.abs(patch) > self.limits[0])
+        if len(self.limits) > 1:
+            before = patch[:1] if last is None else last[None]
+            differences = np.diff(np.concatenate([before, patch]), axis=0) / self._spread
+            beyond += np.count_nonzero(np.abs(differences) > self.limits[1])
+        return beyond / (len(self.limits) * patch.size)
 
 
 class Skip:
@@ -148,12 +167,7 @@ class Skip:
         self._linear = build('skip.linear', weights.linear)
         inputs = weights.spread.shape[0]
         self._columns = own_columns(inputs=inputs, order=order, group=self._group)
-        clips = channel_clips(weights.linear, self._columns)
-        self._level_clip: Float32s = clips[:inputs]
-        first = padded(inputs, self._group)
-        self._difference_clip: Float32s | None = clips[first : first + inputs]
-        if order == 1:
-            self._difference_clip = None
+        self._clip = SteadyClip(weights, order=order)
         self._past: Float32s | None = None  # [order, I]
 
     def reset(self) -> None:
@@ -180,18 +194,8 @@ class Skip:
         return predictions
 
     def clip_share(self, patch: Float32s) -> float:
-        """Share of the levels and differences of the patch `[P, I]` beyond the steady clip.
-
-        Counted before rotation, which shows one channel's excess in all of its group: the share
-        tells how many channels moved.
-        """
-        beyond = np.count_nonzero(np.abs(patch) > self._level_clip)
-        if self._difference_clip is None:
-            return beyond / patch.size
-        last = patch[:1] if self._past is None else self._past[-1:]
-        differences = np.diff(np.concatenate([last, patch]), axis=0) / self._spread
-        beyond += np.count_nonzero(np.abs(differences) > self._difference_clip)
-        return beyond / (2 * patch.size)
+        """Share of the levels and differences of the patch `[P, I]` beyond the steady clip."""
+        return self._clip.share(patch, None if self._past is None else self._past[-1])
 
     def _history(self, rows: Float32s) -> Float32s:
         """The rows after the past; a segment's past is its first row, held."""

@@ -96,6 +96,11 @@ def random_weights(
     return NetworkWeights(config=config, skip=skip, correction=correction)
 
 
+@pytest.fixture(name='random_layer')
+def layer_maker() -> Callable[..., DualPathWeights]:
+    return random_layer
+
+
 @pytest.fixture
 def make() -> Callable[..., NetworkWeights]:
     return random_weights

@@ -49,7 +49,7 @@ def _patches(rows: np.ndarray) -> list[np.ndarray]:
     return [rows[first : first + 4].copy() for first in range(0, len(rows), 4)]
 
 
-def _run(engine: Fallback[Float32s] | Network, rows: np.ndarray) -> tuple[np.ndarray, list[float]]:
+def _run(engine: Fallback | Network, rows: np.ndarray) -> tuple[np.ndarray, list[float]]:
     """Predictions of all patches, every third one transient, and their clip shares."""
     predictions, shares = [], []
     for index, patch in enumerate(_patches(rows)):

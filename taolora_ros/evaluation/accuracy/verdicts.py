@@ -14,11 +14,11 @@ from taolora_ros.evaluation.accuracy.settings import TOLERANCE_S
 from taolora_ros.evaluation.accuracy.streaming import row_scores, stream
 from taolora_ros.evaluation.accuracy.subjects import Case
 from taolora_ros.evaluation.events import cover
+from taolora_ros.evaluation.offline import arithmetic
 from taolora_ros.evaluation.runs import RunResult, judge, row_kinds
 from taolora_ros.evaluation.trace import Trace
 from taolora_ros.evaluation.volumes import RangeScores, range_scores, vus_pr
 from taolora_ros.model.base import Precision
-from taolora_ros.model.dual_path import at_precision
 from taolora_ros.samples import Bools, Ints
 
 
@@ -59,10 +59,7 @@ def judge_case(
         precision: the arithmetic of the dense layers.
         with_parts: whether the parts of the detector are judged too, and the ranges in alarm.
     """
-    build = None  # the engine that runs live
-    if precision is not Precision.INT4_ROUTED:
-        build = at_precision(precision, model.config.quantization.activation)
-    streamed = stream(model, case, build)
+    streamed = stream(model, case, arithmetic(precision, model.config.quantization.activation))
     trace = streamed.trace
     result = judge(case.name, trace, case.truths, tolerance_s=TOLERANCE_S)
     has_events = bool(case.labels.any())
