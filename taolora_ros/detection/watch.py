@@ -107,7 +107,6 @@ class Watch:
 
         Raises:
             ArtifactError: `build` can't run a layer, e.g. one without its FP32 twin in FP32.
-            DeviceError: the GPU can't be brought up.
         """
         config = model.config
         self._model = model

@@ -19,18 +19,19 @@ from taolora_ros.samples import Float32s
 def hop_engine(network: NetworkWeights, relation: RelationWeights, device: Device) -> HopEngine:
     """The engine of routed TAO-LoRA on a device, ready to run.
 
+    A GPU that can't be brought up, or fails later, is replaced by the CPU.
+
     Args:
         network: the network.
         relation: beside it.
         device: CPU or CUDA, as `hardware.device.resolve` chose.
-
-    Raises:
-        DeviceError: the GPU can't be brought up.
     """
     spare = CompiledNetwork(network, relation)
     if device is not Device.CUDA:
         return spare
-    return Fallback(GpuNetwork(network, relation), spare, hops=settling_hops(network.config))
+    return Fallback(
+        lambda: GpuNetwork(network, relation), spare, hops=settling_hops(network.config)
+    )
 
 
 class GpuNetwork:

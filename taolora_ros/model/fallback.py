@@ -9,7 +9,8 @@ what they would have been, had it run from the start.
 from __future__ import annotations
 
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from taolora_ros.config import Config
 from taolora_ros.logging import logger
@@ -18,6 +19,8 @@ from taolora_ros.model.relation import LAGS
 from taolora_ros.samples import Float32s
 
 log = logger(__name__)
+
+Result = TypeVar('Result')
 
 
 class HopEngine(Protocol):
@@ -53,60 +56,63 @@ def settling_hops(config: Config) -> int:
 class Fallback:
     """Runs the first engine until it fails, and the spare from then on."""
 
-    def __init__(self, first: HopEngine, spare: HopEngine, *, hops: int) -> None:
+    def __init__(
+        self, make_first: Callable[[], HopEngine], spare: HopEngine, *, hops: int
+    ) -> None:
         """Make ready; the spare is built beforehand, since building it might fail as well.
 
         Args:
-            first: the engine to run.
+            make_first: builds the engine to run; the spare takes over if it can't.
             spare: the one that can't fail; both at the start of a segment.
             hops: how many to remember; `settling_hops` of the network's settings.
         """
-        self._first = first
-        self._spare = spare
+        self._spare = self._engine = spare
         self._seen: deque[tuple[Float32s, bool]] = deque(maxlen=hops)
         self.failure = ''  # why the first engine was given up; empty while it runs
+        try:
+            self._engine = make_first()
+        except Exception as error:  # whatever a driver raises
+            self._give_up(error)
 
     def reset(self) -> None:
         """Forget the past: the next patch starts a segment."""
         self._seen.clear()
-        if not self.failure:
-            try:
-                self._first.reset()
-                return
-            except Exception as error:  # whatever a driver raises
-                self._give_up(error)
-        self._spare.reset()
+        self._try(lambda engine: engine.reset())
 
     def clip_share(self, patch: Float32s) -> float:
         """Share of the activations of a patch `[P, I]` beyond the steady INT4 clip."""
+        return self._try(lambda engine: engine.clip_share(patch))
+
+    def step(self, patch: Float32s, is_transient: bool) -> Float32s:
+        """Predict one patch `[P, I]`, then remember it."""
+        kept = patch.copy()  # a failing device may leave anything in the other
+
+        def step(engine: HopEngine) -> Float32s:
+            return engine.step(kept if engine is self._spare else patch, is_transient)
+
+        prediction = self._try(step)
         if not self.failure:
-            try:
-                return self._first.clip_share(patch)
-            except Exception as error:  # whatever a driver raises
-                self._give_up(error)
-        return self._spare.clip_share(patch)
+            self._seen.append((kept, is_transient))
+        return prediction
 
     @property
     def departure(self) -> Float32s:
         """What the patch taken last departs from the relation, `[P, C]`."""
-        return (self._spare if self.failure else self._first).departure
+        return self._engine.departure
 
-    def step(self, patch: Float32s, is_transient: bool) -> Float32s:
-        """Predict one patch `[P, I]`, then remember it."""
-        if self.failure:
-            return self._spare.step(patch, is_transient)
-        kept = patch.copy()
-        try:
-            prediction = self._first.step(patch, is_transient)
-        except Exception as error:  # whatever a driver raises
-            self._give_up(error)
-            return self._spare.step(kept, is_transient)
-        self._seen.append((kept, is_transient))
-        return prediction
+    def _try(self, call: Callable[[HopEngine], Result]) -> Result:
+        """Call the first engine, or the spare once that has failed."""
+        if not self.failure:
+            try:
+                return call(self._engine)
+            except Exception as error:  # whatever a driver raises
+                self._give_up(error)
+        return call(self._spare)
 
     def _give_up(self, error: Exception) -> None:
         """Bring the spare to where the first engine was before it failed."""
         self.failure = f'{type(error).__name__}: {error}'
+        self._engine = self._spare
         self._spare.reset()
         for patch, is_transient in self._seen:
             self._spare.step(patch, is_transient)

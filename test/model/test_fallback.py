@@ -64,7 +64,7 @@ def test_no_prediction_is_lost_wherever_the_device_fails(
     weights: NetworkWeights, rows: np.ndarray, fails_at: str, after: int
 ) -> None:
     device = FailingDevice(weights, fails_at=fails_at, after=after)
-    engine = Fallback(device, Network(weights), hops=settling_hops(weights.config))
+    engine = Fallback(lambda: device, Network(weights), hops=settling_hops(weights.config))
     predictions, shares = _run(engine, rows)
     expected, expected_shares = _run(Network(weights), rows)
     np.testing.assert_array_equal(predictions, expected)
@@ -80,7 +80,7 @@ def test_the_hops_remembered_are_all_that_the_state_depends_on(
     hops = settling_hops(weights.config)
     rows = np.random.default_rng(4).normal(size=(4 * (hops + 12), 5)).astype(np.float32)
     device = FailingDevice(weights, fails_at='step', after=hops + 8)
-    engine = Fallback(device, Network(weights), hops=hops)
+    engine = Fallback(lambda: device, Network(weights), hops=hops)
     np.testing.assert_array_equal(_run(engine, rows)[0], _run(Network(weights), rows)[0])
 
 
@@ -92,7 +92,7 @@ def test_a_relation_s_history_is_remembered_as_well(make: Make) -> None:
 def test_a_memory_that_is_too_short_would_be_noticed(weights: NetworkWeights) -> None:
     rows = np.random.default_rng(4).normal(size=(160, 5)).astype(np.float32)
     device = FailingDevice(weights, fails_at='step', after=30)
-    engine = Fallback(device, Network(weights), hops=2)
+    engine = Fallback(lambda: device, Network(weights), hops=2)
     difference = np.abs(_run(engine, rows)[0] - _run(Network(weights), rows)[0]).max(axis=(1, 2))
     assert difference[:30].max() == 0.0
     assert difference[30] > 0.0
@@ -102,7 +102,7 @@ def test_the_failure_is_said_loudly_and_once(
     weights: NetworkWeights, rows: np.ndarray, caplog: pytest.LogCaptureFixture
 ) -> None:
     device = FailingDevice(weights, fails_at='step', after=3)
-    engine = Fallback(device, Network(weights), hops=settling_hops(weights.config))
+    engine = Fallback(lambda: device, Network(weights), hops=settling_hops(weights.config))
     assert engine.failure == ''
     with caplog.at_level(logging.INFO, logger='taolora_ros'):
         _run(engine, rows)
@@ -116,7 +116,7 @@ def test_a_segment_that_begins_anew_forgets_the_hops_before_it(
     weights: NetworkWeights, rows: np.ndarray
 ) -> None:
     device = FailingDevice(weights, fails_at='step', after=45)
-    engine = Fallback(device, Network(weights), hops=settling_hops(weights.config))
+    engine = Fallback(lambda: device, Network(weights), hops=settling_hops(weights.config))
     _run(engine, rows)
     engine.reset()
     np.testing.assert_array_equal(_run(engine, rows)[0], _run(Network(weights), rows)[0])
@@ -127,7 +127,7 @@ def test_a_device_that_fails_at_a_reset_is_given_up(
     weights: NetworkWeights, rows: np.ndarray
 ) -> None:
     device = FailingDevice(weights, fails_at='reset')
-    engine = Fallback(device, Network(weights), hops=settling_hops(weights.config))
+    engine = Fallback(lambda: device, Network(weights), hops=settling_hops(weights.config))
     _run(engine, rows)
     engine.reset()
     np.testing.assert_array_equal(_run(engine, rows)[0], _run(Network(weights), rows)[0])
@@ -135,12 +135,23 @@ def test_a_device_that_fails_at_a_reset_is_given_up(
     assert device.calls_since == 1
 
 
+def test_a_device_that_cannot_be_brought_up_is_given_up_at_once(
+    weights: NetworkWeights, rows: np.ndarray
+) -> None:
+    def make() -> Network:
+        raise RuntimeError('CUDA error: out of memory')
+
+    engine = Fallback(make, Network(weights), hops=1)
+    assert engine.failure == 'RuntimeError: CUDA error: out of memory'
+    np.testing.assert_array_equal(_run(engine, rows)[0], _run(Network(weights), rows)[0])
+
+
 def test_an_interrupt_is_no_failure_of_the_device(weights: NetworkWeights) -> None:
     class Interrupted(Network):
         def step(self, patch: Float32s, is_transient: bool) -> Float32s:
             raise KeyboardInterrupt
 
-    engine = Fallback(Interrupted(weights), Network(weights), hops=1)
+    engine = Fallback(lambda: Interrupted(weights), Network(weights), hops=1)
     with pytest.raises(KeyboardInterrupt):
         engine.step(np.zeros((4, 5), np.float32), False)
     assert engine.failure == ''
