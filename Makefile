@@ -8,8 +8,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; 
 IN_ENV := source tools/env.bash && ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 # Tests at a time, each with one thread for linear algebra.
 JOBS ?= 2
+SECONDS ?= 1200
 
-.PHONY: help setup demo test lint types unit build lock clean
+.PHONY: help setup demo test lint types unit soak build lock clean
 
 help:  ## list these jobs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -33,6 +34,9 @@ types: setup  ## mypy, strict
 
 unit: setup  ## pytest; choose with ARGS='-k name'
 	@$(IN_ENV) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m pytest -n $(JOBS) $(ARGS)
+
+soak: setup  ## load with faults for SECONDS=1200, then 1,000 lifecycle cycles
+	@$(IN_ENV) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python tools/soak.py --seconds $(SECONDS)
 
 build: setup  ## colcon build again, whatever the stamps say
 	@rm -f install/build.stamp

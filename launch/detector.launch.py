@@ -8,6 +8,16 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 BOOLEANS = ['true', 'false']
+# Launch arguments that set one parameter each, if they are not empty.
+PARAMETERS = {
+    'model': 'model',
+    'config': 'config',
+    'device': 'device',
+    'snapshots': 'snapshots.directory',
+    'publishers': 'intake.publishers',
+    'reliability': 'intake.reliability',
+    'durability': 'intake.durability',
+}
 ARGUMENTS = (
     DeclareLaunchArgument('model', description='artifact that `taolora train` wrote'),
     DeclareLaunchArgument(
@@ -35,6 +45,29 @@ ARGUMENTS = (
         description='where the network runs; empty for what the settings say',
     ),
     DeclareLaunchArgument(
+        'snapshots',
+        default_value='',
+        description='folder for bags of the messages around events; empty for none',
+    ),
+    DeclareLaunchArgument(
+        'publishers',
+        default_value='',
+        choices=['', 'merge', 'refuse'],
+        description='what becomes of a topic that several nodes publish; empty for merge',
+    ),
+    DeclareLaunchArgument(
+        'reliability',
+        default_value='',
+        choices=['', 'auto', 'reliable', 'best_effort'],
+        description='what to ask of publishers; empty for what all of them offer',
+    ),
+    DeclareLaunchArgument(
+        'durability',
+        default_value='',
+        choices=['', 'auto', 'volatile', 'transient_local'],
+        description='what to ask of publishers; empty for what all of them offer',
+    ),
+    DeclareLaunchArgument(
         'log_level',
         default_value='info',
         choices=['debug', 'info', 'warn', 'error', 'fatal'],
@@ -45,6 +78,9 @@ ARGUMENTS = (
         default_value='false',
         choices=BOOLEANS,
         description='whether to start the detector again when it dies',
+    ),
+    DeclareLaunchArgument(
+        'respawn_delay', default_value='2.0', description='time before it starts again, in s'
     ),
     DeclareLaunchArgument(
         'use_sim_time',
@@ -76,7 +112,7 @@ def detector(context: LaunchContext) -> list[Node]:
     parameters = {
         'use_sim_time': value('use_sim_time') == 'true',
         'autostart': value('autostart') == 'true',
-        **{name: value(name) for name in ('model', 'config', 'device') if value(name)},
+        **{parameter: value(name) for name, parameter in PARAMETERS.items() if value(name)},
     }
     return [
         Node(
@@ -88,7 +124,7 @@ def detector(context: LaunchContext) -> list[Node]:
             remappings=remappings,
             ros_arguments=['--log-level', value('log_level')],
             respawn=value('respawn') == 'true',
-            respawn_delay=2.0,
+            respawn_delay=float(value('respawn_delay')),
             output='screen',
         )
     ]

@@ -1,6 +1,6 @@
 """The artifact: a trained detector in one safetensors file.
 
-Arrays are tensors named by their place (`prior.location`, `network.skip.codes`, …); everything
+Arrays are tensors named by their place (`prior.location`, `network.skip.linear.packed`, …); everything
 else is JSON under the metadata key `taolora`. A SHA-256 over the JSON and all tensors tells a
 damaged file. Nothing in it is executed.
 """

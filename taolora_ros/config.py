@@ -239,6 +239,14 @@ class Config(_Validated):
     detection: DetectionConfig = field(default_factory=DetectionConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        width, group = self.model.width, self.quantization.group
+        if self.model.blocks and width % group:
+            raise ConfigError(
+                f'model.width: {width} is not a multiple of quantization.group {group}'
+            )
+
     @property
     def period_s(self) -> float:
         """Time between two grid rows, in s."""

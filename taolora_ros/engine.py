@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.config import MAX_MIN_DURATION_S, Config, flat
+from taolora_ros.config import MAX_MIN_DURATION_S, Config, Device, flat
 from taolora_ros.detection.events import EventTracker
 from taolora_ros.detection.scoring import Score, ScoreCalibration, score
 from taolora_ros.detection.thresholds import AlarmRate
@@ -56,6 +56,7 @@ class Engine:
         config: Config | None = None,
         *,
         build: BuildLayer | None = None,
+        device: Device = Device.CPU,
     ) -> None:
         """Start a session.
 
@@ -63,6 +64,7 @@ class Engine:
             model: the trained detector.
             config: settings for detection and preservation; the model's own by default.
             build: the arithmetic of the dense layers; routed TAO-LoRA by default.
+            device: where the network runs, CPU or CUDA.
 
         Raises:
             ArtifactError: `config` asks for something that the model was not trained for, or
@@ -73,7 +75,7 @@ class Engine:
         require_trained(model.config, self._config)
         self._patch = model.config.window.patch
         self._period_ns = NS_PER_S / model.config.ingest.sample_rate_hz
-        self._watch = Watch(model.watch, build)
+        self._watch = Watch(model.watch, build, device=device)
         self.observation: Observation | None = None  # behind the newest score; None while warming
         self._tracker = EventTracker(self._config.detection, self._period_ns)
         self.buffer = OutlierBuffer(
@@ -85,6 +87,11 @@ class Engine:
         self._rows: list[Row] = []
         self._first_ns = self._last_ns = 0
         self._set_threshold()
+
+    @property
+    def failure(self) -> str:
+        """Why the GPU was given up; empty while it runs, and on the CPU."""
+        return self._watch.failure
 
     def _set_threshold(self) -> None:
         self.threshold = self.model.alarms.threshold(self._config.detection.false_alarms_per_hour)
@@ -127,8 +134,17 @@ class Engine:
 
         An open event is dropped; `finish` first to hear of its end.
         """
-        self.finish()
+        self.rebase()
+
+    def rebase(self) -> Hop | None:
+        """Warm up and re-base the channels on the next rows; events go on being numbered.
+
+        Returns:
+            The hop that closes the open event; None without one.
+        """
+        closing = self.finish()
         self._watch.restart()
+        return closing
 
     def _pass_gap(self, gap: Gap) -> Hop | None:
         """Restart the windows; re-base too if the gap is longer than a warm-up, or runs back."""

@@ -14,6 +14,7 @@ from taolora_ros.config import (
     Activation,
     Config,
     IngestConfig,
+    ModelConfig,
     RouterConfig,
     WindowConfig,
     from_mapping,
@@ -50,6 +51,7 @@ def settings() -> list[tuple[str, dataclasses.Field[Any]]]:
             {'quantization': {'group': 48}},
             'quantization.group: 48 is no power of two; valid: 8, 16, 32, 64, 128 or 256',
         ),
+        ({'model': {'width': 100}}, 'model.width: 100 is not a multiple of quantization.group 32'),
         ({'window': {'length': 258}}, 'window.length: 258 is not a multiple of patch 4'),
         ({'ingest': {'lateness_s': '1'}}, "ingest.lateness_s: expected float, got '1'"),
         (
@@ -121,6 +123,8 @@ def sections() -> st.SearchStrategy[Config]:
         }
         if kind is WindowConfig:
             arguments['patch'] = st.sampled_from([1, 2, 4, 8, 16])
+        if kind is ModelConfig:  # a multiple of every group
+            arguments['width'] = st.sampled_from([256, 512, 768, 1024])
         return st.builds(kind, **arguments)
 
     names = {entry.name: type(getattr(Config(), entry.name)) for entry in SECTIONS}

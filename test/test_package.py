@@ -22,6 +22,7 @@ ROSDEP = {
     'jinja2': 'python3-jinja2',
     'matplotlib': 'python3-matplotlib',
     'mujoco': 'python3-mujoco-pip',
+    'numba': 'python3-numba',
     'numpy': 'python3-numpy',
     'rich': 'python3-rich',
     'rosbags': 'python3-rosbags-pip',
@@ -30,8 +31,8 @@ ROSDEP = {
     'torch': 'python3-torch',
     'yaml': 'python3-yaml',
 }
-KEYLESS = {'aeon', 'safetensors', 'triton'}  # package.xml says in a comment how to get them
-EXTRAS = {'aeon': 'bench'}  # what `pip install .` brings only where its extra is asked for
+KEYLESS = {'aeon', 'llvmlite', 'onnx', 'onnxruntime', 'safetensors', 'triton'}  # package.xml says in a comment how to get them
+EXTRAS = dict.fromkeys(('aeon', 'onnx', 'onnxruntime'), 'bench')  # what `pip install .` brings only where its extra is asked for
 # Dependencies that no import statement shows.
 UNSEEN = {
     'rosidl_default_runtime',  # of the generated messages

@@ -124,7 +124,7 @@ def test_editing_a_message_makes_its_build_pending(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     bootstrap = load('bootstrap', monkeypatch)
-    tree = ('CMakeLists.txt', 'package.xml', 'config', 'launch', 'msg', 'tools')
+    tree = ('CMakeLists.txt', 'package.xml', 'config', 'launch', 'msg', 'srv', 'tools')
     for name in tree:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)

@@ -193,7 +193,7 @@ def pending() -> list[Step]:
     versions = SOURCES if ROS_DISTRO else ('lock.txt',)
     python = f'{sys.version} {sys.base_prefix} {ROS_DISTRO} {ROOT}'
     packages = fingerprint(python, *(REQUIREMENTS / name for name in versions))
-    folders = [(ROOT / name).iterdir() for name in ('msg', 'tools/launchers')]
+    folders = [(ROOT / name).iterdir() for name in ('msg', 'srv', 'tools/launchers')]
     sources = [ROOT / 'CMakeLists.txt', ROOT / 'package.xml', *sorted(chain(*folders))]
     linked = [str(path) for name in ('launch', 'config') for path in (ROOT / name).rglob('*')]
     interfaces = fingerprint(packages, *sources, *sorted(linked))

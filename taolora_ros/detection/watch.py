@@ -115,6 +115,7 @@ class Watch:
         self._windows = EvidenceWindows(model.network.inputs)
         self._warmup_hops = warmup_rows(config) // config.window.patch
         self._settle_hops = -(-settling_rows(config) // config.window.patch)
+        self._blind_hops = -(-config.model.order // config.window.patch)
         self._track = min(1.0, config.hop_s / config.detection.tracking_s)
         self._location = model.prior.location
         self._offset = np.zeros_like(model.norm.center)
@@ -166,6 +167,8 @@ class Watch:
         observation = self._observe(values, peaks, is_frozen=is_frozen)
         if self._settling_hops:
             self._settling_hops -= 1
+            if self._settling_hops == self._settle_hops - self._blind_hops:
+                self._windows.clear()  # of what was predicted from a past that had yet to fill
             return None
         if not is_frozen:
             self._follow(values)

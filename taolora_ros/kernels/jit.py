@@ -50,9 +50,10 @@ def cached_jit(function: Kernel) -> Kernel:
 
 
 def source_stamp() -> int:
-    """A number, not negative, that changes with the source of any CPU kernel."""
+    """A number, not negative, that changes with any source that CPU kernels compile from."""
     here, stamp = Path(__file__).parent, 0
-    for pattern in ('*.py', '*/cpu*.py', '*/packing.py'):
+    sources = ('*.py', '*/cpu*.py', '*/packing.py', '*/reference.py', '../quantization/int4.py')
+    for pattern in sources:
         for path in sorted(here.glob(pattern)):
             stamp = zlib.crc32(path.read_bytes(), stamp)
     return stamp

@@ -94,7 +94,8 @@ _FORCED = {Precision.INT4_NEVER: False, Precision.INT4_ALWAYS: True}
 class CompiledStreams:
     """S streams through one network, a patch of each at a time.
 
-    All is allocated, and compiled or loaded from the cache, when this is made: no hop waits.
+    All is allocated, and compiled or loaded from the cache, when this is made: no hop waits. One
+    thread at a time may use it.
     """
 
     def __init__(
@@ -144,9 +145,13 @@ class CompiledStreams:
 
         To be asked before `step` has taken the patches `[S, P, I]`.
         """
-        np.copyto(self._patches, patches)
+        self._take(patches)
         clip_counts(self._packed, self._state, self._patches, self._clips, self._counts)
         return self._counts / self._measured
+
+    def _take(self, patches: Float32s) -> None:
+        assert patches.shape == self._patches.shape, patches.shape
+        np.copyto(self._patches, patches)
 
     def step(self, patches: Float32s, is_transient: Bools | bool) -> None:
         """Predict one patch of each stream, then remember it.
@@ -157,7 +162,7 @@ class CompiledStreams:
             patches: `[S, P, I]` float32, re-based and scaled, finite.
             is_transient: `[S]` whether the token takes the FP16 path as well.
         """
-        np.copyto(self._patches, patches)
+        self._take(patches)
         self._mask[:] = is_transient if self._forced is None else self._forced
         stream_step(
             self._packed, self._state, self._patches, self._mask, self.prediction, self.departure
@@ -186,7 +191,7 @@ class CompiledNetwork:
 
         To be asked before `step` has taken the patch.
         """
-        return float(self._streams.clip_shares(patch)[0])
+        return float(self._streams.clip_shares(patch[None])[0])
 
     def step(self, patch: Float32s, is_transient: bool) -> Float32s:
         """Predict one patch from what came before each of its rows, then remember it.
@@ -198,8 +203,7 @@ class CompiledNetwork:
         Returns:
             `[P, I]` float32.
         """
-        assert patch.shape == self._streams.prediction.shape[1:], patch.shape
-        self._streams.step(patch, is_transient)
+        self._streams.step(patch[None], is_transient)
         prediction: Float32s = self._streams.prediction[0].copy()
         return prediction
 

@@ -143,9 +143,16 @@ class DualPathWeights:
                 up=reader.take('up', np.float16, (rank, outputs)),
             ),
             bias=bias,
-            is_wide=bool(reader.take('wide', np.uint8, (1,))[0]),
+            is_wide=_flag(reader),
             dense=reader.take('dense', np.float32, shape) if reader.has('dense') else None,
         )
+
+
+def _flag(reader: TensorReader) -> bool:
+    wide = int(reader.take('wide', np.uint8, (1,))[0])
+    if wide > 1:
+        raise ArtifactError(f"tensor 'wide' holds {wide}, expected 0 or 1; train the model again")
+    return wide == 1
 
 
 class Layer(Protocol):

@@ -16,8 +16,10 @@ from typing import Protocol
 import numpy as np
 
 from taolora_ros.config import Config
+from taolora_ros.errors import ArtifactError, nearest
 from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
 from taolora_ros.model.tensors import TensorReader, Tensors
+from taolora_ros.quantization.int4 import padded
 from taolora_ros.samples import Float32s, Ints
 
 LAGS = (0, 1, 3, 7)
@@ -51,7 +53,7 @@ class RelationWeights:
             ArtifactError: a tensor is missing or not what it has to be.
         """
         group = config.quantization.group
-        return RelationWeights(
+        weights = RelationWeights(
             DualPathWeights.from_tensors(
                 TensorReader(tensors),
                 shares=relation_shares(channels, group),
@@ -59,11 +61,16 @@ class RelationWeights:
                 group=group,
             )
         )
+        known = weights.to_tensors()
+        for name in tensors:
+            if name not in known:
+                raise ArtifactError(f"unknown tensor 'relation.{name}'; {nearest(name, known)}")
+        return weights
 
 
 def padded_inputs(channels: int, group: int) -> int:
     """K: the lags of all channels, padded to a multiple of the group."""
-    return -(-len(LAGS) * channels // group) * group
+    return padded(len(LAGS) * channels, group)
 
 
 def relation_shares(channels: int, group: int) -> Ints:

@@ -10,7 +10,7 @@ from rclpy.time import Time as ClockTime
 from std_msgs.msg import Header
 
 from taolora_ros.msg import AnomalyEvent, AnomalyScore, RoutingStatus
-from taolora_ros.nodes.session import Status
+from taolora_ros.nodes.status import Status
 from taolora_ros.samples import Event, Hop
 
 

@@ -5,6 +5,7 @@ Run it as `python -m taolora_ros.nodes.detector --ros-args -p model:=rosa.safete
 
 from __future__ import annotations
 
+import dataclasses
 import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,19 +15,20 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.timer import Timer
 
 from taolora_ros.config import Config
-from taolora_ros.errors import TaoloraError
-from taolora_ros.nodes import health
-from taolora_ros.nodes.intake import TopicIntake
-from taolora_ros.nodes.loading import DetectorOptions, open_session
+from taolora_ros.errors import ConfigError, TaoloraError
+from taolora_ros.nodes.loading import open_session
 from taolora_ros.nodes.logs import bridge_logs
+from taolora_ros.nodes.options import DetectorOptions
 from taolora_ros.nodes.outlet import Outlet
 from taolora_ros.nodes.parameters import Parameters, settings_of
 from taolora_ros.nodes.process import serve
+from taolora_ros.nodes.services import serve_operations
 from taolora_ros.nodes.session import Session
+from taolora_ros.nodes.watcher import Watcher
 
 NOT_PARAMETERS = ('labels', 'model', 'quantization', 'training')  # of no use once trained
 DISCOVERY_S = 0.2
-DELIVERY_S = 1.0  # how long the last event may take to reach its subscribers
+DELIVERY_S = 0.3  # how long the last event may take to reach its subscribers
 
 
 class Detector(LifecycleNode):
@@ -47,11 +49,12 @@ class Detector(LifecycleNode):
         self._settings.on_change(self._change)
         self._options = self._settings.fill(DetectorOptions())
         self._session: Session | None = None
-        self._intake: TopicIntake | None = None
+        self._watcher: Watcher | None = None
         self._tickers: list[Timer] = []
         self._outlet = Outlet(self)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self._every(self._options.status_s, self._report)
+        serve_operations(self, self._active, self._load_model)
 
     def _every(self, period_s: float, callback: Callable[[], None]) -> Timer:
         return self.create_timer(period_s, callback, clock=self._steady)
@@ -117,39 +120,33 @@ class Detector(LifecycleNode):
     def _open(self) -> None:
         self._options = self._settings.fill(DetectorOptions())
         self._session = open_session(self._options, self._settings)
+        self._show()
+
+    def _show(self) -> None:
+        assert self._session is not None
+        self._settings.show(self._options)
+        self._settings.show(self._session.config)
 
     def _watch(self) -> None:
         assert self._session is not None
-        self._session.reset()
-        is_simulated = bool(self.get_parameter('use_sim_time').value)
-        self._intake = TopicIntake(
-            self, self._session.topics, depth=self._options.queue, is_simulated=is_simulated
-        )
+        self._watcher = Watcher(self, self._session, self._outlet, self._options)
         self._tickers = [
-            self._every(self._options.drain_s, self._drain),
-            self._every(DISCOVERY_S, self._intake.discover),
+            self._every(self._options.drain_s, self._watcher.drain),
+            self._every(DISCOVERY_S, self._watcher.intake.discover),
         ]
 
     def _unwatch(self) -> None:
         for ticker in self._tickers:
             self.destroy_timer(ticker)
         self._tickers = []
-        if self._session is not None and self._intake is not None:
-            self._drain()
-            self._outlet.publish(self._session.finish(), self._session.model.channels)
-            self._intake.close()
-        self._intake = None
-
-    def _drain(self) -> None:
-        if self._session is not None and self._intake is not None:
-            hops = self._session.push(self._intake.drain())
-            self._outlet.publish(hops, self._session.model.channels)
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
 
     def _report(self) -> None:
-        if self._session is not None and self._intake is not None:
+        if self._session is not None and self._watcher is not None:
             status = self._session.report(self.get_clock().now().nanoseconds)
-            source = health.Source(self._intake.waiting, self._intake.lost, self._intake.undated)
-            self._outlet.report(status, source, model=self._options.model)
+            self._outlet.report(status, self._watcher.source(), model=self._options.model)
         else:
             reason = 'not active' if self._session else 'not configured'
             self._outlet.report_idle(reason, model=self._options.model)
@@ -160,6 +157,20 @@ class Detector(LifecycleNode):
             return
         self._settings.require_live(changes)
         self._session.retune(self._settings.fill(self._session.config, changes))
+
+    def _active(self) -> Watcher:
+        if self._watcher is None:
+            raise ConfigError('the detector is not active; activate it first')
+        return self._watcher
+
+    def _load_model(self, path: str) -> str:
+        """Swap the artifact between two hops; a later configuration takes the new one too."""
+        options = dataclasses.replace(self._options, model=path)
+        said = self._active().swap(lambda: open_session(options, self._settings))
+        self._session, self._options = self._active().session, options
+        self._settings.keep({'model': path})
+        self._show()
+        return said
 
 
 def main() -> None:

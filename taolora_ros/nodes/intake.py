@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -21,11 +21,13 @@ from rosgraph_msgs.msg import Clock
 from taolora_ros import logging
 from taolora_ros.errors import MessageError
 from taolora_ros.nodes.message_types import message_class
-from taolora_ros.nodes.qos import matching_qos
+from taolora_ros.nodes.options import IntakeOptions, Publishers
+from taolora_ros.nodes.qos import matching_qos, mismatch
 from taolora_ros.nodes.receipt import SimulatedReceipt
-from taolora_ros.samples import RawMessage
+from taolora_ros.samples import NS_PER_S, RawMessage
 
 CLOCK = '/clock'
+LOOKED_AT = 20  # topics whose publishers are asked for at a time; counting them is much cheaper
 log = logging.logger(__name__)
 
 
@@ -64,11 +66,26 @@ class _Source:
     sequence: int | None = None  # publication number of the last message
 
 
+@dataclass(slots=True)
+class _Offer:
+    """What a topic's publishers looked like when they were last asked for."""
+
+    count: int = 0
+    gids: tuple[tuple[int, ...], ...] = ()
+    faults: list[str] = field(default_factory=list)
+
+
 class TopicIntake:
     """Subscribes to topics as they appear and hands out their messages in order of arrival."""
 
     def __init__(
-        self, node: Node, topics: Sequence[str], *, depth: int, is_simulated: bool
+        self,
+        node: Node,
+        topics: Sequence[str],
+        *,
+        depth: int,
+        is_simulated: bool,
+        options: IntakeOptions | None = None,
     ) -> None:
         """Subscribe to the topics that are there; `discover` finds the others later.
 
@@ -77,61 +94,118 @@ class TopicIntake:
             topics: names as the channels spell them.
             depth: messages of one topic that may wait to be drained.
             is_simulated: whether receipt is dated by `/clock`.
+            options: how to subscribe.
         """
         self._node = node
         self._depth = depth
+        self._options = options or IntakeOptions()
+        self._max_bytes = self._options.max_message_mb * 1e6
+        self._backlog_ns = round(self._options.backlog_s * NS_PER_S)
         self._group = Drained()
         self._sources: dict[str, _Source] = {}
-        self._wanted = dict.fromkeys([*topics, CLOCK] if is_simulated else topics)
+        self._wanted = tuple(dict.fromkeys([*topics, CLOCK] if is_simulated else topics))
+        self._names = {topic: node.resolve_topic_name(topic) for topic in self._wanted}
+        self._offers = {topic: _Offer() for topic in self._wanted}
+        self._turn = 0
         self._simulated = SimulatedReceipt() if is_simulated else None
         self._held: list[_Arrival] = []
         self.lost = 0  # messages that were published but never reached the queue's end
         self.undated = 0  # messages that came before the first /clock
-        self.discover()
+        self.oversized = 0  # messages larger than `max_message_mb`
+        self.overdue = 0  # messages at the head of the last batch that waited too long
+        for topic in self._wanted:
+            self._look_at(topic)
 
     @property
     def waiting(self) -> tuple[str, ...]:
-        """Topics that nobody publishes, or of types that are not installed."""
-        return tuple(topic for topic in self._wanted if topic not in self._sources)
+        """Topics that nobody publishes now, or of types that are not installed."""
+        return tuple(
+            topic
+            for topic in self._wanted
+            if topic not in self._sources or not self._offers[topic].count
+        )
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the publishers of topics, one line each."""
+        return tuple(fault for offer in self._offers.values() for fault in offer.faults)
 
     def discover(self) -> None:
-        """Subscribe to topics that have appeared or whose publishers have changed."""
-        for topic in self._wanted:
-            name = self._node.resolve_topic_name(topic)
-            publishers = self._node.get_publishers_info_by_topic(name)
-            if publishers:
-                self._subscribe(topic, publishers)
+        """Follow publishers that have appeared, vanished or changed.
 
-    def _subscribe(self, topic: str, publishers: Sequence[TopicEndpointInfo]) -> None:
+        A topic whose number of publishers has changed is looked at now, the others in turns.
+        """
+        count, turn = len(self._wanted), self._turn
+        in_turn = {self._wanted[(turn + step) % count] for step in range(min(LOOKED_AT, count))}
+        self._turn = (turn + LOOKED_AT) % count
+        for topic in self._wanted:
+            publishers = self._node.count_publishers(self._names[topic])
+            if topic in in_turn or publishers != self._offers[topic].count:
+                self._look_at(topic)
+
+    def _look_at(self, topic: str) -> None:
+        publishers = self._node.get_publishers_info_by_topic(self._names[topic])
+        offer, source = self._offers[topic], self._sources.get(topic)
+        gids = tuple(sorted(tuple(publisher.endpoint_gid) for publisher in publishers))
+        if gids != offer.gids and source is not None:
+            source.sequence = None  # another publisher counts from 1
+        if offer.count and not publishers:
+            log.warning('publisher is gone', topic=topic)
+        offer.count, offer.gids, offer.faults = len(publishers), gids, []
+        if len(publishers) > 1 and self._options.publishers is Publishers.REFUSE:
+            offer.faults.append(f'{topic} has {len(publishers)} publishers, which is refused')
+            self._unsubscribe(topic)
+        elif publishers:
+            self._subscribe(topic, publishers, offer)
+        for fault in offer.faults:
+            log.recurring('topic is at fault', key=fault, reason=fault)
+
+    def _subscribe(
+        self, topic: str, publishers: Sequence[TopicEndpointInfo], offer: _Offer
+    ) -> None:
         source = self._sources.get(topic)
         types = sorted({publisher.topic_type for publisher in publishers})
         type_name = source.type_name if source and source.type_name in types else types[0]
         if len(types) > 1:
-            log.recurring('topic has several types', key=topic, topic=topic, types=types)
+            offer.faults.append(f'{topic} has several types: {", ".join(types)}')
+        fitting = [publisher for publisher in publishers if publisher.topic_type == type_name]
         qos = matching_qos(
-            [publisher for publisher in publishers if publisher.topic_type == type_name],
+            fitting,
             self._depth,
+            reliability=self._options.reliability,
+            durability=self._options.durability,
         )
+        if reason := mismatch(qos, fitting):
+            offer.faults.append(f'{topic}: {reason}')
         if source and (source.type_name, source.qos) == (type_name, qos):
             return
         try:
             kind = message_class(type_name)
             if source:
                 log.info('publishers changed', topic=topic, type=type_name)
-                self._node.destroy_subscription(self._sources.pop(topic).subscription)
+                self._unsubscribe(topic)
             subscription = self._node.create_subscription(
                 kind, topic, _never_called, qos, raw=True, callback_group=self._group
             )
         except (MessageError, RuntimeError) as error:  # rclpy's errors are RuntimeErrors
-            log.recurring('cannot subscribe', key=topic, topic=topic, reason=error)
+            offer.faults.append(f'{topic}: cannot subscribe: {error}')
             return
         self._sources[topic] = _Source(type_name, qos, subscription)
         log.info(
             'subscribed', topic=topic, type=type_name, reliability=qos.reliability.name.lower()
         )
 
+    def _unsubscribe(self, topic: str) -> None:
+        source = self._sources.pop(topic, None)
+        if source is not None:
+            self._held.extend(self._take(topic, source))  # what has come already is not lost
+            self._node.destroy_subscription(source.subscription)
+
     def drain(self) -> list[RawMessage]:
-        """Everything that has arrived by now, in order of arrival."""
+        """Everything that has arrived by now, in order of arrival.
+
+        `overdue` then says how many of the first messages have waited longer than `backlog_s`.
+        """
         now_ns = time.time_ns()  # later arrivals stay for the next batch: all topics end together
         arrivals = self._held
         for topic, source in self._sources.items():
@@ -139,7 +213,8 @@ class TopicIntake:
         arrivals.sort(key=lambda arrival: arrival.arrival_ns)
         ready = [arrival for arrival in arrivals if arrival.arrival_ns <= now_ns]
         self._held = arrivals[len(ready) :]
-        messages = list(self._dated(ready))
+        self.overdue = 0
+        messages = list(self._dated(ready, now_ns - self._backlog_ns))
         if self._simulated is not None:
             self._simulated.forget(now_ns)
         return messages
@@ -153,6 +228,10 @@ class TopicIntake:
                     return
                 data, info = taken
                 self._count_lost(topic, source, info.get('publication_sequence_number'))
+                if len(data) > self._max_bytes:
+                    self.oversized += 1
+                    log.recurring('message too large', key=topic, topic=topic, bytes=len(data))
+                    continue
                 yield _Arrival(info['received_timestamp'], topic, source.type_name, data)
 
     def _count_lost(self, topic: str, source: _Source, sequence: int | None) -> None:
@@ -165,19 +244,20 @@ class TopicIntake:
             self.lost += lost
             log.recurring('messages lost', key=topic, topic=topic, messages=lost)
 
-    def _dated(self, arrivals: Sequence[_Arrival]) -> Iterator[RawMessage]:
+    def _dated(self, arrivals: Sequence[_Arrival], overdue_ns: int) -> Iterator[RawMessage]:
         for arrival in arrivals:
             receive_ns: int | None = arrival.arrival_ns
             if self._simulated is not None:
                 if arrival.topic == CLOCK:
                     stamp = deserialize_message(arrival.data, Clock).clock
-                    time_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+                    time_ns = stamp.sec * NS_PER_S + stamp.nanosec
                     self._simulated.add(arrival.arrival_ns, time_ns)
                     continue
                 receive_ns = self._simulated.at(arrival.arrival_ns)
             if receive_ns is None:
                 self.undated += 1
             else:
+                self.overdue += arrival.arrival_ns < overdue_ns
                 yield RawMessage(arrival.topic, arrival.type_name, arrival.data, receive_ns)
 
     def close(self) -> None:

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from taolora_ros import artifact
-from taolora_ros.config import read_config, setting
+from taolora_ros.config import Config, read_config
 from taolora_ros.errors import ConfigError
 from taolora_ros.hardware.deployment import deploy
 from taolora_ros.hardware.probe import probe
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.logging import logger
+from taolora_ros.nodes.options import DetectorOptions
 from taolora_ros.nodes.parameters import Parameters
 from taolora_ros.nodes.session import Session
+from taolora_ros.preservation.clips import ClipLimits, ClipRecorder
+from taolora_ros.samples import NS_PER_S
 
 log = logger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class DetectorOptions:
-    """What the node needs beside the settings of the detector."""
-
-    model: str = setting('', 'path of the artifact that `taolora train` wrote')
-    config: str = setting('', "path of a YAML file with settings over the artifact's; or empty")
-    autostart: bool = setting(True, 'configure and activate when the node starts')
-    queue: int = setting(
-        1000, 'messages of one topic that may wait to be drained', low=1, high=100_000
-    )
-    drain_s: float = setting(
-        0.01, 'time between two drains of the subscriptions, in s', low=0.001, high=1.0
-    )
-    status_s: float = setting(
-        1.0, 'time between two reports of routing and diagnostics, in s', low=0.1, high=60.0
-    )
-
-
 def open_session(options: DetectorOptions, parameters: Parameters) -> Session:
-    """Load everything that a detector needs; the parameters then show what is in force.
+    """Load everything that a detector needs.
 
     Settings of the YAML file win over the artifact's, and parameters that the user has set win
     over both.
@@ -55,10 +39,14 @@ def open_session(options: DetectorOptions, parameters: Parameters) -> Session:
     config = parameters.fill(config)
     deployment = deploy(model, config, probe(), queue=options.queue)
     session = Session(
-        model, TypeRegistry(), config, deployment=deployment, clock_ns=time.perf_counter_ns
+        model,
+        TypeRegistry(),
+        config,
+        deployment=deployment,
+        clock_ns=time.perf_counter_ns,
+        recorder=make_recorder(options, config),
+        health=options.health,
     )
-    parameters.show(options)
-    parameters.show(config)
     log.info(
         'configured',
         model=options.model,
@@ -75,3 +63,20 @@ def open_session(options: DetectorOptions, parameters: Parameters) -> Session:
             normal_hours=round(hours, 3),
         )
     return session
+
+
+def make_recorder(options: DetectorOptions, config: Config) -> ClipRecorder | None:
+    """What remembers messages for snapshots; None where none are wanted."""
+    if not options.snapshots.directory:
+        return None
+    preservation = config.preservation
+    delay_s = config.ingest.lateness_s + config.hop_s + options.drain_s
+    limits = ClipLimits(
+        pre_ns=round(preservation.pre_s * NS_PER_S),
+        post_ns=round(preservation.post_s * NS_PER_S),
+        delay_ns=round(delay_s * NS_PER_S),
+        lead_ns=round((delay_s + config.detection.min_duration_s + 1.0) * NS_PER_S),
+        cooldown_ns=round(options.snapshots.cooldown_s * NS_PER_S),
+        max_bytes=round(preservation.max_mb * 1e6),
+    )
+    return ClipRecorder(limits, now=time.time)

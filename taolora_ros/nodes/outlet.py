@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.duration import Duration
@@ -11,7 +11,7 @@ from rclpy.lifecycle import LifecycleNode
 from taolora_ros.logging import logger
 from taolora_ros.msg import AnomalyEvent, AnomalyScore, RoutingStatus
 from taolora_ros.nodes import conversions, health
-from taolora_ros.nodes.session import Status
+from taolora_ros.nodes.status import Status
 from taolora_ros.samples import EventState, Hop, Phase
 
 log = logger(__name__)
@@ -28,16 +28,20 @@ class Outlet:
         self._diagnostics = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._last_ns = -1
 
-    def publish(self, hops: Iterable[Hop], channels: Sequence[str]) -> None:
+    def publish(
+        self, hops: Iterable[Hop], channels: Sequence[str], *, uri_of: Callable[[int], str]
+    ) -> None:
         """Publish each hop's event and score as it comes.
 
         Args:
             hops: what the session yields.
             channels: names [C] of the columns.
+            uri_of: where the messages around an event, by its number, are written; or empty.
         """
         for hop in hops:
             if hop.event is not None:
-                message = conversions.event_message(hop.event, channels)
+                uri = uri_of(hop.event.id)
+                message = conversions.event_message(hop.event, channels, snapshot_uri=uri)
                 self._events.publish(message)
                 if hop.event.state is EventState.ONSET:
                     log.warning('event begins', id=message.id, channel=message.channels[0])
@@ -49,7 +53,9 @@ class Outlet:
 
     def report(self, status: Status, source: health.Source, *, model: str) -> None:
         """Publish how a running detector is doing."""
-        self._routing.publish(conversions.routing_message(status, lost=source.lost))
+        self._routing.publish(
+            conversions.routing_message(status, lost=source.lost + source.oversized)
+        )
         self._diagnose(health.running(status, source), model)
 
     def report_idle(self, reason: str, *, model: str) -> None:

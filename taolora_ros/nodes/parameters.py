@@ -152,6 +152,14 @@ class Parameters:
             level[leaf] = value
         return overlay(base, nested)
 
+    def keep(self, values: Mapping[str, Any]) -> None:
+        """Take values as if the user had set them: the next configuration uses them too.
+
+        Args:
+            values: by parameter name.
+        """
+        self._explicit.update(values)
+
     def show(self, settings: Any) -> None:
         """Let the parameters hold what is in force."""
         values = flat(settings)

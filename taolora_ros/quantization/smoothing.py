@@ -3,8 +3,7 @@
 K inputs, N outputs, L different λ. Rotation spreads rounding errors evenly over a group. The
 error of the inputs is then as large as the whole group, Σ (σₖ/λₖ)², and meets all of its weights,
 Σ (λₖ·‖wₖ‖)²; the error of the weights is the other way round. Both grow with the same product,
-which is at least
-(Σ σₖ·‖wₖ‖)² (Cauchy and Schwarz), and is so small with
+which is at least (Σ σₖ·‖wₖ‖)² (Cauchy and Schwarz), and is so small with
 
     λₖ = √(σₖ / ‖wₖ‖)
 

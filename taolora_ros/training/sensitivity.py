@@ -12,7 +12,7 @@ import logging
 
 import numpy as np
 
-from taolora_ros.config import QuantizationConfig
+from taolora_ros.config import Activation, QuantizationConfig
 from taolora_ros.model.base import Precision
 from taolora_ros.model.dual_path import DualPath, DualPathWeights
 from taolora_ros.samples import Float32s, Floats
@@ -38,6 +38,8 @@ def widened(
 ) -> DualPathWeights:
     """The layer, wide if 4 bits lose too much of its output on normal rows.
 
+    Only time-aware quantization knows wide layers.
+
     Args:
         layer: rounded, with its FP32 twin.
         normal: `[M, K]` its inputs on normal rows, neither smoothed nor rotated.
@@ -46,7 +48,7 @@ def widened(
         name: of the layer, for the log.
     """
     error = steady_error(layer, normal, metric=metric, settings=settings)
-    is_wide = error > MOST_STEADY_ERROR
+    is_wide = settings.activation is Activation.TIME_AWARE and error > MOST_STEADY_ERROR
     _log.info(
         '%s: at 4 bits steady rows lose %.2f of the residual: %d bits',
         name,

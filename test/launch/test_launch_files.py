@@ -11,12 +11,13 @@ pytest.importorskip('launch.actions', reason='needs the launch system of ROS 2')
 pytest.importorskip('launch_ros.actions', reason='needs launch_ros')
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import IncludeLaunchDescription, RegisterEventHandler
+from launch.actions import IncludeLaunchDescription, OpaqueFunction, RegisterEventHandler
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
 from launch_ros.actions import Node
 
 FOLDER = Path(__file__).parents[2] / 'launch'
 DETECTOR, REPLAY = FOLDER / 'detector.launch.py', FOLDER / 'replay.launch.py'
+FLEET = FOLDER / 'fleet.launch.py'
 
 
 def _description(path: Path) -> LaunchDescription:
@@ -94,3 +95,35 @@ def test_replay_starts_both_nodes_and_ends_with_the_recording() -> None:
     assert IncludeLaunchDescription in kinds
     assert Node in kinds
     assert RegisterEventHandler in kinds
+
+
+def test_parameters_of_the_node_can_be_launch_arguments() -> None:
+    told = _parameters(*_detector(model='/m', snapshots='/bags', publishers='refuse'))
+    assert 'snapshots.directory: /bags' in told
+    assert 'intake.publishers: refuse' in told
+    assert 'intake.reliability' not in told
+
+
+def test_a_fleet_is_one_detector_a_robot_in_its_namespace_with_its_topics() -> None:
+    context = LaunchContext()
+    context.launch_configurations.update(
+        {'model': '/m', 'robots': 'a b', 'topics': '/imu /odom', 'snapshots': ''}
+    )
+    (function,) = (
+        entity for entity in _description(FLEET).entities if isinstance(entity, OpaqueFunction)
+    )
+    included = function.visit(context) or []
+    arguments = [dict(entity.launch_arguments) for entity in included]
+    assert [entry['namespace'] for entry in arguments] == ['a', 'b']
+    assert arguments[1]['topics'] == '/imu:=/b/imu /odom:=/b/odom'
+    assert {entry['respawn'] for entry in arguments} == {'true'}
+
+
+def test_a_fleet_of_no_robot_is_refused() -> None:
+    context = LaunchContext()
+    context.launch_configurations.update({'model': '/m', 'robots': ' ', 'topics': ''})
+    (function,) = (
+        entity for entity in _description(FLEET).entities if isinstance(entity, OpaqueFunction)
+    )
+    with pytest.raises(ValueError, match="robots: empty; name the robots' namespaces"):
+        function.visit(context)

@@ -15,7 +15,7 @@ from taolora_ros.nodes.conversions import (
     score_message,
     time_message,
 )
-from taolora_ros.nodes.session import Status
+from taolora_ros.nodes.status import Status
 from taolora_ros.routing.router import RouterLimits
 from taolora_ros.samples import Event, EventState, Hop, Phase, Routing, Severity
 

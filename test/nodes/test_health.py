@@ -10,7 +10,8 @@ from taolora_ros.hardware.plan import Traffic
 from taolora_ros.ingest.intake import ChannelStatus, IntakeCounts
 from taolora_ros.monitoring import Latency
 from taolora_ros.nodes import health
-from taolora_ros.nodes.session import Status
+from taolora_ros.nodes.snapshots import SnapshotCounts
+from taolora_ros.nodes.status import Status
 from taolora_ros.routing.router import RouterLimits
 from taolora_ros.samples import Phase, Routing
 
@@ -43,7 +44,9 @@ def _status(**changes: object) -> Status:
 
 def test_every_task_is_an_error_until_the_detector_runs() -> None:
     tasks = health.idle('not configured')
-    assert set(tasks) == set(health.running(WELL, QUIET))
+    running = set(health.running(WELL, QUIET))
+    assert running - set(tasks) == {'channel /imu:x'}  # known once there is an artifact
+    assert set(tasks) <= running
     assert {(task.level, task.message) for task in tasks.values()} == {
         (DiagnosticStatus.ERROR, 'not configured')
     }
@@ -114,6 +117,90 @@ def test_everything_lost_is_counted() -> None:
     assert (values['lost'], values['before_clock'], values['received']) == (4, 2, 500)
 
 
+def test_a_fault_of_a_publisher_is_an_error_that_names_the_topic() -> None:
+    source = health.Source((), 0, 0, faults=('/imu has 2 publishers, which is refused',))
+    task = health.input_health(WELL, source)
+    assert (task.level, task.message) == (DiagnosticStatus.ERROR, source.faults[0])
+
+
+@pytest.mark.parametrize(
+    ('changes', 'level', 'message'),
+    [
+        ({'unheard': ('/odom:y',)}, DiagnosticStatus.ERROR, 'never heard'),
+        ({}, DiagnosticStatus.STALE, 'silent for 9.0 s'),
+    ],
+)
+def test_each_silent_channel_says_so_itself(
+    changes: dict[str, object], level: bytes, message: str
+) -> None:
+    tasks = health.channels_health(_status(channels=(FINE, STALE), still_s=(0.0, 0.0), **changes))
+    assert tasks['channel /imu:x'].level == DiagnosticStatus.OK
+    assert (tasks['channel /odom:y'].level, tasks['channel /odom:y'].message) == (level, message)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'broken': ('/imu:x',)}, 'values that are not finite'),
+        ({'stuck': ('/imu:x',)}, 'the same value for 31.0 s'),
+    ],
+)
+def test_values_that_are_not_finite_or_stuck_are_a_warning(
+    changes: dict[str, object], message: str
+) -> None:
+    status = _status(still_s=(31.0,), **changes)
+    task = health.channels_health(status)['channel /imu:x']
+    assert (task.level, task.message) == (DiagnosticStatus.WARN, message)
+    assert task.values['rate Hz'] == '100.00'
+    assert health.input_health(status, QUIET).level == DiagnosticStatus.WARN
+    assert '/imu:x' in health.input_health(status, QUIET).message
+
+
+def test_messages_that_are_being_lost_are_a_warning() -> None:
+    task = health.input_health(WELL, health.Source((), 9, 0, recent_losses=4))
+    assert (task.level, task.message) == (
+        DiagnosticStatus.WARN,
+        '4 messages were lost, too large or unreadable',
+    )
+
+
+def test_rows_that_were_not_scored_are_a_warning_while_they_come() -> None:
+    slow = health.speed_health(_status(dropped_rows=40, recent_drops=8))
+    assert (slow.level, slow.message) == (
+        DiagnosticStatus.WARN,
+        'too slow: 8 rows were not scored',
+    )
+    assert health.speed_health(_status(dropped_rows=40)).level == DiagnosticStatus.OK
+    assert slow.values['rows dropped'] == 40
+
+
+def test_scoring_that_is_off_is_a_warning() -> None:
+    task = health.detector_health(_status(is_enabled=False))
+    assert (task.level, task.message) == (
+        DiagnosticStatus.WARN,
+        'scoring is off; turn it on with ~/enable',
+    )
+
+
+@pytest.mark.parametrize(
+    ('counts', 'level', 'message'),
+    [
+        (None, DiagnosticStatus.OK, 'off: snapshots.directory is not set'),
+        (SnapshotCounts(written=2), DiagnosticStatus.OK, '2 written'),
+        (
+            SnapshotCounts(failed=1, problem='No space left on device'),
+            DiagnosticStatus.ERROR,
+            'not written: No space left on device',
+        ),
+    ],
+)
+def test_snapshots_that_are_not_written_are_an_error(
+    counts: SnapshotCounts | None, level: bytes, message: str
+) -> None:
+    task = health.snapshot_health(health.Source((), 0, 0, snapshots=counts))
+    assert (task.level, task.message) == (level, message)
+
+
 @pytest.mark.parametrize(
     ('latency', 'level'),
     [
@@ -142,6 +229,14 @@ def test_the_engine_is_named_with_its_reason_and_the_board() -> None:
     assert task.values['power mode'] == '15W'
 
 
+def test_a_gpu_that_was_given_up_is_a_warning_that_says_why() -> None:
+    task = health.device_health(_status(failure='out of memory'))
+    assert (task.level, task.message) == (
+        DiagnosticStatus.WARN,
+        'the GPU was given up: out of memory',
+    )
+
+
 def test_shares_of_the_routes_are_reported() -> None:
     values = health.detector_health(_status(steady_tokens=15, transient_tokens=5)).values
     assert values['transient share'] == '0.2500'
@@ -158,6 +253,8 @@ def test_the_message_names_the_node_the_task_and_the_artifact() -> None:
         'robot/taolora_detector: input',
         'robot/taolora_detector: speed',
         'robot/taolora_detector: device',
+        'robot/taolora_detector: snapshots',
+        'robot/taolora_detector: channel /imu:x',
     ]
     assert {status.hardware_id for status in message.status} == {'rosa.safetensors'}
     assert all(pair.value is not None for status in message.status for pair in status.values)

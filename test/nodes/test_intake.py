@@ -13,10 +13,12 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 from rosgraph_msgs.msg import Clock
-from std_msgs.msg import Float64, Int32
+from std_msgs.msg import Float64, Int32, String
 
 from taolora_ros.nodes.conversions import time_message
 from taolora_ros.nodes.intake import TopicIntake
+from taolora_ros.nodes.options import IntakeOptions, Publishers
+from taolora_ros.nodes.qos import Durability, Reliability
 from taolora_ros.samples import RawMessage
 
 Spin = Callable[[Callable[[], bool]], None]
@@ -204,3 +206,126 @@ def test_a_closed_intake_leaves_no_subscription(
     spin_until(lambda: publisher.get_subscription_count() == 0)
     assert intake.drain() == []
     assert probe.get_parameter('use_sim_time').type_ is Parameter.Type.BOOL
+
+
+def _until(intake: TopicIntake, spin_until: Spin, holds: Callable[[], bool]) -> None:
+    def discovered() -> bool:
+        intake.discover()
+        return holds()
+
+    spin_until(discovered)
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        (
+            IntakeOptions(reliability=Reliability.RELIABLE),
+            '/a: reliable is asked for, but best_effort is offered',
+        ),
+        (
+            IntakeOptions(durability=Durability.TRANSIENT_LOCAL),
+            '/a: transient_local is asked for, but volatile is offered',
+        ),
+    ],
+)
+def test_an_offer_that_cannot_serve_what_is_asked_for_is_reported(
+    probe: Node, spin_until: Spin, options: IntakeOptions, said: str
+) -> None:
+    probe.create_publisher(Float64, '/a', BEST_EFFORT)
+    intake = TopicIntake(probe, ['/a'], depth=10, is_simulated=False, options=options)
+    _until(intake, spin_until, lambda: intake.faults == (said,))
+
+
+def test_best_effort_can_be_asked_of_a_reliable_publisher(
+    probe: Node, connect: Callable, collect: Callable
+) -> None:
+    publisher = probe.create_publisher(Float64, '/a', RELIABLE)
+    options = IntakeOptions(reliability=Reliability.BEST_EFFORT)
+    intake = TopicIntake(probe, ['/a'], depth=10, is_simulated=False, options=options)
+    connect(intake, [publisher])
+    (info,) = probe.get_subscriptions_info_by_topic('/a')
+    assert info.qos_profile.reliability is ReliabilityPolicy.BEST_EFFORT
+    assert intake.faults == ()
+
+
+def test_several_publishers_are_merged_or_refused_as_configured(
+    probe: Node, elsewhere: Callable[[], Node], spin_until: Spin, collect: Callable
+) -> None:
+    first = probe.create_publisher(Float64, '/a', RELIABLE)
+    other = elsewhere()
+    second = other.create_publisher(Float64, '/a', RELIABLE)
+    refuse = IntakeOptions(publishers=Publishers.REFUSE)
+    strict = TopicIntake(probe, ['/a'], depth=10, is_simulated=False, options=refuse)
+    merged = TopicIntake(probe, ['/a'], depth=10, is_simulated=False)
+    said = ('/a has 2 publishers, which is refused',)
+    _until(strict, spin_until, lambda: strict.faults == said)
+    _until(merged, spin_until, lambda: second.get_subscription_count() == 1)
+    first.publish(Float64(data=1.0))
+    second.publish(Float64(data=2.0))
+    assert sorted(map(_value, collect(merged, 2))) == [1.0, 2.0]
+    assert strict.drain() == []
+    other.destroy_node()
+    _until(strict, spin_until, lambda: strict.faults == () and not strict.waiting)
+
+
+def test_a_publisher_that_vanishes_is_waited_for_and_its_return_is_no_loss(
+    probe: Node,
+    elsewhere: Callable[[], Node],
+    spin_until: Spin,
+    connect: Callable,
+    collect: Callable,
+) -> None:
+    intake = TopicIntake(probe, ['/a'], depth=100, is_simulated=False)
+    for _ in range(2):
+        node = elsewhere()
+        publisher = node.create_publisher(Float64, '/a', RELIABLE)
+        connect(intake, [publisher])
+        publisher.publish(Float64())
+        collect(intake, 1)
+        node.destroy_node()
+        _until(intake, spin_until, lambda: intake.waiting == ('/a',))
+    assert intake.lost == 0
+
+
+def test_a_message_that_is_too_large_is_counted_and_skipped(
+    probe: Node, connect: Callable, collect: Callable
+) -> None:
+    publisher = probe.create_publisher(String, '/a', RELIABLE)
+    options = IntakeOptions(max_message_mb=0.001)
+    intake = TopicIntake(probe, ['/a'], depth=10, is_simulated=False, options=options)
+    connect(intake, [publisher])
+    publisher.publish(String(data='x' * 1001))
+    publisher.publish(String(data='x'))
+    (message,) = collect(intake, 1)
+    assert len(message.data) < 20
+    assert intake.oversized == 1
+
+
+def test_messages_that_waited_longer_than_the_backlog_are_overdue(
+    probe: Node, connect: Callable, spin_until: Spin
+) -> None:
+    publisher = probe.create_publisher(Float64, '/a', RELIABLE)
+    options = IntakeOptions(backlog_s=0.05)
+    intake = TopicIntake(probe, ['/a'], depth=10, is_simulated=False, options=options)
+    connect(intake, [publisher])
+    for number in range(3):
+        publisher.publish(Float64(data=float(number)))
+    later = probe.get_clock().now().nanoseconds + 200_000_000
+    spin_until(lambda: probe.get_clock().now().nanoseconds > later)
+    assert len(intake.drain()) == intake.overdue == 3
+    publisher.publish(Float64())
+    fresh: list[RawMessage] = []
+    spin_until(lambda: bool(fresh.extend(intake.drain()) or fresh))
+    assert intake.overdue == 0
+
+
+def test_two_hundred_topics_are_followed_though_a_few_are_looked_at_in_a_turn(
+    probe: Node, spin_until: Spin
+) -> None:
+    topics = [f'/topic_{number}' for number in range(200)]
+    intake = TopicIntake(probe, topics, depth=10, is_simulated=False)
+    publishers = [probe.create_publisher(Float64, topic, BEST_EFFORT) for topic in topics]
+    _until(intake, spin_until, lambda: not intake.waiting)
+    probe.destroy_publisher(publishers[150])
+    _until(intake, spin_until, lambda: intake.waiting == ('/topic_150',))

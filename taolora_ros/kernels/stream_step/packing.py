@@ -69,8 +69,8 @@ SKIP, EMBED, FIRST_BLOCK = np.int64(0), np.int64(1), np.int64(2)
 DILATION, TAPS, BLOCK_GAIN, RING, BLOCK_FIELDS = range(5)
 
 # Parts of the scratch memory, by where they start: inputs and outputs of the layer that runs, the
-# tokens' features, and of one row what it rotates to, its
-# scales and its low rank; a token's convolution, and a stream's differences.
+# tokens' features, and of one row what it rotates to, its scales and its low rank; a token's
+# convolution, and a stream's differences.
 X, Y, TOKEN, TURNED, ROW_SCALES, RANKS, CONVOLVED, DIFFERENCES, WORK_FIELDS = range(9)
 
 

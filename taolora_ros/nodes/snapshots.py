@@ -1,0 +1,188 @@
+"""Snapshots: clips written as mcap bags in a thread of their own, within a share of the disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import queue
+import re
+import shutil
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from taolora_ros.bags import BagWriter
+from taolora_ros.errors import InputError, TaoloraError
+from taolora_ros.ingest.types import TypeRegistry
+from taolora_ros.logging import logger
+from taolora_ros.nodes.options import SnapshotOptions
+from taolora_ros.preservation.clips import Clip
+
+PARTIAL = '.partial'  # folder of what is still being written
+SPARE_BYTES = 1 << 20  # left free on the disk, and enough for the index of a bag
+WAITING = 4  # clips that may wait for a slow disk
+_STAMPED = re.compile(r'_\d{8}T\d{6}\.\d{3}_(event\d+|asked)(_\d+)?$')
+log = logger(__name__)
+
+
+@dataclass(slots=True)
+class SnapshotCounts:
+    """What became of the clips."""
+
+    written: int = 0
+    failed: int = 0
+    removed: int = 0  # old ones that made room
+    unknown: int = 0  # messages left out, because their type's definition is not at hand
+    problem: str = ''  # of the last clip; empty where it was written
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A clip on its way to the disk."""
+
+    clip: Clip
+    path: Path
+    is_done: threading.Event = field(default_factory=threading.Event)
+    problem: str = ''
+
+
+class SnapshotWriter:
+    """Writes clips to `<directory>/<prefix>_<clip name>`; a bag appears there once it is whole.
+
+    Only this class makes up names, so nothing that a message holds can choose a path.
+    """
+
+    def __init__(self, options: SnapshotOptions, *, prefix: str) -> None:
+        """Start the thread.
+
+        Args:
+            options: where to, and how much.
+            prefix: tells the bags of one detector from those of others, e.g. its node's name.
+        """
+        self.directory = Path(options.directory).expanduser().absolute()
+        self._prefix = re.sub(r'[^A-Za-z0-9]+', '_', prefix).strip('_')
+        self._max_bytes = options.max_disk_mb * 1e6
+        self._tickets: queue.Queue[Ticket | None] = queue.Queue(WAITING)
+        self._registry = TypeRegistry()
+        self.counts = SnapshotCounts()
+        self._thread = threading.Thread(target=self._work, name='snapshots', daemon=True)
+        self._thread.start()
+
+    def path_of(self, name: str) -> Path:
+        """Where a clip of that name is written."""
+        return self.directory / f'{self._prefix}_{name}'
+
+    def submit(self, clip: Clip) -> Ticket:
+        """Hand a clip over; it is refused while `WAITING` others wait for the disk."""
+        ticket = Ticket(clip, self.path_of(clip.name))
+        try:
+            self._tickets.put_nowait(ticket)
+        except queue.Full:
+            self._fail(ticket, f'the disk is too slow: {WAITING} snapshots wait for it')
+        return ticket
+
+    def close(self, timeout_s: float) -> bool:
+        """Write what waits, then end the thread; whether that was done in time."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            self._tickets.put(None, timeout=timeout_s)
+        except queue.Full:
+            return False
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        shutil.rmtree(self.directory / PARTIAL / self._prefix, ignore_errors=True)
+        while (ticket := self._tickets.get()) is not None:
+            try:
+                self._write(ticket)
+            except (OSError, TaoloraError) as error:
+                self._fail(ticket, _reason(error))
+            except Exception as error:  # whatever it is, the next snapshot has to be written
+                self._fail(ticket, f'internal error: {type(error).__name__}: {error}')
+            else:
+                self.counts.written += 1
+                self.counts.problem = ''
+                log.info('snapshot written', path=ticket.path, messages=len(ticket.clip.messages))
+                ticket.is_done.set()
+
+    def _write(self, ticket: Ticket) -> None:
+        clip, partial = ticket.clip, self.directory / PARTIAL / self._prefix / ticket.path.name
+        if not clip.messages:
+            raise InputError('no message has come yet')
+        needed = sum(len(message.data) for message in clip.messages)
+        self._make_room(needed)
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(partial.parent).free < needed + SPARE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.directory))
+        try:
+            types = {message.type_name for message in clip.messages}
+            known = {name for name in types if _knows(self._registry, name)}
+            with BagWriter(partial, self._registry) as bag:
+                for message in clip.messages:
+                    if message.type_name in known:
+                        bag.write_raw(message)
+                    else:
+                        self.counts.unknown += 1
+            partial.rename(ticket.path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _make_room(self, needed: int) -> None:
+        """Remove the oldest bags of this detector until a new one fits.
+
+        Raises:
+            InputError: it would not fit if it were the only one.
+        """
+        if needed > self._max_bytes:
+            raise InputError(
+                f'{needed / 1e6:.1f} MB of messages exceed snapshots.max_disk_mb '
+                f'({self._max_bytes / 1e6:g}); raise it, or shorten preservation.pre_s'
+            )
+        sizes = {path: _bytes_of(path) for path in self._bags()}
+        used = sum(sizes.values())
+        for path, size in sizes.items():
+            if used + needed <= self._max_bytes:
+                return
+            shutil.rmtree(path)
+            used -= size
+            self.counts.removed += 1
+
+    def _bags(self) -> list[Path]:
+        """The bags of one detector, oldest first; nothing else in the folder is ever touched."""
+        if not self.directory.is_dir():
+            return []
+        return sorted(
+            path
+            for path in self.directory.iterdir()
+            if path.name.startswith(f'{self._prefix}_')
+            and _STAMPED.fullmatch(path.name[len(self._prefix) :])
+            and path.is_dir()
+            and not path.is_symlink()
+        )
+
+    def _fail(self, ticket: Ticket, reason: str) -> None:
+        self.counts.failed += 1
+        self.counts.problem = ticket.problem = reason
+        log.recurring('snapshot not written', key=reason, path=ticket.path, reason=reason)
+        ticket.is_done.set()
+
+
+def _knows(registry: TypeRegistry, type_name: str) -> bool:
+    try:
+        registry.definition_text(type_name)
+    except InputError:
+        return False
+    return True
+
+
+def _bytes_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f' ({error.filename})' if error.filename else ''
+        return f'{error.strerror}{where}'
+    return ' '.join(str(error).split())
