@@ -15,6 +15,8 @@ class Part(enum.Enum):
     WEIGHTS = 'packed weights'
     OPERANDS = 'unpacked weights'  # what the CPU engine reads in place of the packed ones
     STATE = 'states'
+    SCRATCH = 'scratch'  # of no value between hops
+    EXCHANGE = 'inputs and outputs'
     ROUTER = 'router'
     EVIDENCE = 'evidence'
     CALIBRATION = 'calibration'
@@ -41,6 +43,7 @@ class Buffer:
     place: Place = Place.HOST
     steady_bytes: int = 0  # that any hop reads
     fp16_bytes: int = 0  # that a transient hop reads besides
+    is_spare: bool = False  # of the CPU engine beside the GPU's: read once that has failed
 
     @property
     def bytes(self) -> int:

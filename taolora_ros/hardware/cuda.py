@@ -44,7 +44,7 @@ class Gpu:
 
     def __str__(self) -> str:
         major, minor = self.capability
-        return f'{self.name} (compute capability {major}.{minor}, {self.memory_mb} MB)'
+        return f'{self.name} (compute capability {major}.{minor}, {self.memory_mb} MiB)'
 
     def facts(self) -> dict[str, str]:
         """The description in words, by name."""

@@ -10,7 +10,7 @@ from taolora_ros.config import Config, Device
 from taolora_ros.engine import DetectorModel
 from taolora_ros.hardware.device import EngineChoice, resolve
 from taolora_ros.hardware.jetson import read_jetson
-from taolora_ros.hardware.plan import MemoryPlan, plan_memory
+from taolora_ros.hardware.plan import MemoryPlan, Traffic, plan_memory
 from taolora_ros.hardware.probe import Machine
 from taolora_ros.hardware.readings import UNKNOWN
 
@@ -43,6 +43,14 @@ class Deployment:
             **self._residency(),
             **self._machine_now(root).facts(),
         }
+
+    def traffic(self, failure: str = '') -> Traffic:
+        """Bytes that a hop reads.
+
+        Args:
+            failure: why the GPU was given up for the CPU; empty where it was not.
+        """
+        return self.memory.spare_traffic if failure else self.memory.traffic
 
     def _residency(self) -> dict[str, str]:
         if self.engine.device is not Device.CUDA:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +10,6 @@ from taolora_ros.config import Device
 from taolora_ros.errors import DeviceError
 from taolora_ros.hardware.probe import Machine
 
-ENGINES = frozenset({Device.CPU, Device.CUDA})  # devices that an inference engine exists for
 LEAST_CAPABILITY = (8, 0)  # Ampere: INT8 products on tensor cores as the kernels use them
 _TORCH_CUDA = Path('lib', 'libtorch_cuda.so')  # in a torch that was built with CUDA
 
@@ -24,22 +22,19 @@ class EngineChoice:
     why: str
 
 
-def resolve(
-    wanted: Device, machine: Machine, *, engines: Collection[Device] = ENGINES
-) -> EngineChoice:
+def resolve(wanted: Device, machine: Machine) -> EngineChoice:
     """The engine to run; `auto` takes the GPU's where it can be had.
 
     Args:
         wanted: what the user asks for.
         machine: what there is.
-        engines: devices that an inference engine exists for.
 
     Raises:
         DeviceError: CUDA is asked for and cannot be had; says why.
     """
     if wanted is Device.CPU:
         return EngineChoice(Device.CPU, 'device: cpu is asked for')
-    absence = cuda_absence(machine, engines=engines)
+    absence = cuda_absence(machine)
     if wanted is Device.CUDA and absence:
         raise DeviceError(f'device: cuda is asked for, but {absence}; set device to auto or cpu')
     if wanted is Device.CUDA:
@@ -49,7 +44,7 @@ def resolve(
     return EngineChoice(Device.CUDA, f'device: auto, and {machine.gpus[0]} found')
 
 
-def cuda_absence(machine: Machine, *, engines: Collection[Device] = ENGINES) -> str:
+def cuda_absence(machine: Machine) -> str:
     """Why the GPU's engine cannot be had; empty where it can.
 
     Nothing heavy is imported to find out.
@@ -57,8 +52,6 @@ def cuda_absence(machine: Machine, *, engines: Collection[Device] = ENGINES) -> 
     if not machine.gpus:
         return machine.gpu_absence
     gpu = machine.gpus[0]
-    if Device.CUDA not in engines:
-        return f'this version runs on the CPU alone (found {gpu})'
     if gpu.capability < LEAST_CAPABILITY:
         needed = '.'.join(map(str, LEAST_CAPABILITY))
         return f'the GPU engine needs compute capability {needed} (found {gpu})'

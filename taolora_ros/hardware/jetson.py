@@ -89,8 +89,8 @@ class Jetson:
             'CPU clock': str(self.cpu),
             'memory clock': str(self.emc),
             'memory bandwidth': in_words(self.bandwidth_gbs, 'GB/s', digits=1),
-            'shared memory': in_words(self.memory_mb, 'MB'),
-            'shared memory available': in_words(self.available_mb, 'MB'),
+            'shared memory': in_words(self.memory_mb, 'MiB'),
+            'shared memory available': in_words(self.available_mb, 'MiB'),
             'hottest': in_words(hottest, '°C', digits=1),
             **{
                 f'temperature {zone}': in_words(value, '°C', digits=1)

@@ -1,11 +1,13 @@
 """The memory plan: every buffer of a detector, before any of it is made.
 
-It answers whether a detector fits its budget, whether the weights stay in the GPU's L2 cache, and
-how many bytes a hop reads. Python, NumPy and ROS themselves are not in it.
+It answers whether a detector fits its budget, whether the network stays in the GPU's L2 cache, and
+how many bytes a hop reads. Python, NumPy, Numba and ROS themselves are not in it, and on a GPU
+neither are torch (nor what its allocators round up), the CUDA context and Triton's cache.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from taolora_ros.config import Config, Device
@@ -21,6 +23,7 @@ _MB = 1e6
 _REMEDIES = {
     Part.WEIGHTS: 'train with a smaller model.width or fewer model.blocks',
     Part.OPERANDS: 'train with a smaller model.width or fewer model.blocks',
+    Part.SCRATCH: 'train with a smaller model.width',
     Part.OUTLIERS: 'lower preservation.max_mb',
     Part.INTAKE: 'lower queue',
     Part.EVIDENCE: 'train with a shorter detection.warmup_s',
@@ -60,23 +63,22 @@ class MemoryPlan:
 
     @property
     def traffic(self) -> Traffic:
-        """Bytes that a hop reads."""
-        steady = sum(buffer.steady_bytes for buffer in self.buffers)
-        return Traffic(steady, steady + sum(buffer.fp16_bytes for buffer in self.buffers))
+        """Bytes that a hop reads on the device that the plan is for."""
+        return _traffic(buffer for buffer in self.buffers if not buffer.is_spare)
+
+    @property
+    def spare_traffic(self) -> Traffic:
+        """Bytes that a hop reads once the CPU has taken over from the GPU; none on the CPU."""
+        return _traffic(buffer for buffer in self.buffers if buffer.is_spare)
 
     def l2_share(self, gpu: Gpu) -> float | None:
-        """Share of the L2 cache that weights and states on the GPU take.
+        """Share of the L2 cache that all buffers on the GPU take, scratch included.
 
         Up to 1 they stay there from hop to hop. None where the driver does not tell the size.
         """
         if gpu.l2_bytes is None:
             return None
-        parts = (Part.WEIGHTS, Part.STATE)
-        resident = sum(
-            buffer.bytes
-            for buffer in self.buffers
-            if buffer.place is Place.GPU and buffer.part in parts
-        )
+        resident = sum(buffer.bytes for buffer in self.buffers if buffer.place is Place.GPU)
         return resident / gpu.l2_bytes
 
     def require_fit(self, budget_mb: float) -> None:
@@ -98,6 +100,13 @@ class MemoryPlan:
             f'memory_budget_mb: the detector needs {needed_mb:.3g} MB ({shares}), the budget is '
             f'{budget_mb:g}; raise it, or {_REMEDIES.get(largest, _DEFAULT_REMEDY)}'
         )
+
+
+def _traffic(buffers: Iterable[Buffer]) -> Traffic:
+    steady = fp16 = 0
+    for buffer in buffers:
+        steady, fp16 = steady + buffer.steady_bytes, fp16 + buffer.fp16_bytes
+    return Traffic(steady, steady + fp16)
 
 
 def plan_memory(

@@ -28,7 +28,7 @@ class Machine:
         """The machine in words, by name; the board's readings as they were when it was probed."""
         gpu = self.gpus[0].facts() if self.gpus else {'GPU': f'none: {self.gpu_absence}'}
         board = self.jetson.facts() if self.jetson else {}
-        memory = UNKNOWN if self.memory_mb is None else f'{self.memory_mb} MB'
+        memory = UNKNOWN if self.memory_mb is None else f'{self.memory_mb} MiB'
         return {
             'processor': f'{self.processor} ({self.architecture})',
             'cores': str(self.cores),

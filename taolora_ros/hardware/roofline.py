@@ -1,7 +1,7 @@
 """A roofline: how long a hop can take at least, from public figures. An estimate, not measured.
 
     t = launches · t₀ + max(bytes / β, operations / θ)
-    β = n·64·f, where weights and states stay in L2; else the lesser of that and the memory's
+    β = n·64·f, where all that the GPU holds stays in L2; else the lesser of that and the memory's
     θ = n·o·f
 
 n multiprocessors that work, f their clock, 64 bytes a clock from L2 to each of them, o dense INT8
@@ -9,7 +9,8 @@ operations of each a clock, t₀ cost of a launch.
 
 A product is counted with its rows padded to the 8 of a tensor core's tile (mma.m16n8k32: 16
 outputs by 8 rows), two operations a multiplication; A and B are in FP16, at half the rate, so
-their operations count twice. Synchronization between layers is left out: it can only be measured.
+their operations count twice. Left out are synchronization between layers, which can only be
+measured, and the reading of activations, which pass from layer to layer through L1 and L2.
 
 M rows, K inputs, N outputs, R rank, S streams, P rows a patch.
 """
@@ -18,10 +19,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from taolora_ros.config import Device
 from taolora_ros.detection.watch import WatchModel
-from taolora_ros.hardware.buffers import Buffer, Part, Place
-from taolora_ros.hardware.network_buffers import network_buffers
+from taolora_ros.hardware.buffers import Place
+from taolora_ros.hardware.gpu_buffers import gpu_buffers
 
 TILE_ROWS = 8  # of a tensor core's product
 L2_PATH_BYTES = 64  # a clock, from L2 to one multiprocessor; as other Ampere GPUs have it
@@ -85,7 +85,7 @@ class HopEstimate:
     bytes_read: int  # weights once, states of every stream
     operations: int  # INT8, padded
     launches: int
-    is_l2_resident: bool  # whether weights and states fit into L2
+    is_l2_resident: bool  # whether weights, states and scratch fit into L2
     launch_s: float
     memory_s: float
     compute_s: float
@@ -117,10 +117,12 @@ def estimate_hop(
     """
     working = min(multiprocessors or board.multiprocessors, board.multiprocessors)
     buffers = [
-        buffer for buffer in network_buffers(model, Device.CUDA) if buffer.place is Place.GPU
+        buffer for buffer in gpu_buffers(model, streams=streams) if buffer.place is Place.GPU
     ]
-    bytes_read = sum(_read(buffer, streams, is_transient=is_transient) for buffer in buffers)
-    held = sum(buffer.bytes * _copies(buffer, streams) for buffer in buffers)
+    bytes_read = sum(buffer.steady_bytes for buffer in buffers)
+    if is_transient:
+        bytes_read += sum(buffer.fp16_bytes for buffer in buffers)
+    held = sum(buffer.bytes for buffer in buffers)
     operations = hop_operations(model, streams=streams, is_transient=is_transient)
     bandwidth = working * L2_PATH_BYTES * board.clock_hz
     if not (is_resident := held <= board.l2_bytes):
@@ -153,12 +155,3 @@ def hop_operations(model: WatchModel, *, streams: int = 1, is_transient: bool = 
         if is_transient:
             total += 4 * rows * layer.low_rank.rank * (layer.inputs + layer.outputs)
     return total
-
-
-def _copies(buffer: Buffer, streams: int) -> int:
-    return streams if buffer.part is Part.STATE else 1
-
-
-def _read(buffer: Buffer, streams: int, *, is_transient: bool) -> int:
-    once = buffer.steady_bytes + (buffer.fp16_bytes if is_transient else 0)
-    return once * _copies(buffer, streams)

@@ -75,7 +75,7 @@ def test_a_device_is_described_as_the_driver_does(tmp_path: Path) -> None:
             shared_bytes=102_400,
         ),
     )
-    assert str(gpus[0]) == 'NVIDIA A10 (compute capability 8.6, 7437 MB)'
+    assert str(gpus[0]) == 'NVIDIA A10 (compute capability 8.6, 7437 MiB)'
 
 
 def test_the_memory_clock_of_an_integrated_gpu_is_not_believed(tmp_path: Path) -> None:

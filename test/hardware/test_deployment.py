@@ -26,7 +26,8 @@ def test_a_detector_is_deployed_on_a_machine_without_a_gpu(
     assert facts['engine'] == 'cpu'
     assert facts['why'].startswith('device: auto, and no NVIDIA driver')
     assert facts['memory budget'] == 'none'
-    assert facts['memory of states'] == f'{4 * (6 * 3 + 3 + 4 * 3 + 8 * 32 + 7 * 3)} bytes'
+    states = 4 * ((7 + 4) * 3 + 4 * 3 + 8 * 32) + 1 + 2 * 8
+    assert facts['memory of states'] == f'{states} bytes'
     assert 'share of L2' not in facts
 
 
@@ -53,6 +54,17 @@ def test_on_a_gpu_the_share_of_its_cache_is_told(detector: DetectorModel, orin: 
     share = memory.l2_share(orin.gpus[0])
     facts = Deployment(orin, EngineChoice(Device.CUDA, 'asked for'), memory, 0.0).facts()
     assert facts['share of L2'] == f'{share:.1%}'
+
+
+def test_after_the_gpu_was_given_up_a_hop_reads_what_the_cpu_reads(
+    detector: DetectorModel, orin: Machine
+) -> None:
+    on_gpu, on_cpu = (
+        plan_memory(detector, detector.config, device) for device in (Device.CUDA, Device.CPU)
+    )
+    deployment = Deployment(orin, EngineChoice(Device.CUDA, 'asked for'), on_gpu, 0.0)
+    assert deployment.traffic() == on_gpu.traffic
+    assert deployment.traffic('DeviceError: it is gone') == on_cpu.traffic != on_gpu.traffic
 
 
 def test_a_board_is_read_anew_for_each_report(

@@ -12,8 +12,6 @@ from taolora_ros.hardware import device
 from taolora_ros.hardware.device import EngineChoice, resolve
 from taolora_ros.hardware.probe import Machine
 
-BOTH = (Device.CPU, Device.CUDA)
-
 
 def _install(
     monkeypatch: pytest.MonkeyPatch, folder: Path, *packages: str, with_cuda: bool = True
@@ -46,11 +44,6 @@ def test_cuda_without_a_gpu_says_why_and_what_to_do(bare: Machine) -> None:
         resolve(Device.CUDA, bare)
 
 
-def test_cuda_with_a_gpu_that_no_engine_serves_says_so(orin: Machine) -> None:
-    with pytest.raises(DeviceError, match=r'runs on the CPU alone \(found Orin'):
-        resolve(Device.CUDA, orin, engines=(Device.CPU,))
-
-
 def test_a_gpu_that_is_too_old_is_refused_by_its_capability(
     orin: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -58,8 +51,8 @@ def test_a_gpu_that_is_too_old_is_refused_by_its_capability(
     xavier = dataclasses.replace(orin.gpus[0], name='Xavier', capability=(7, 2))
     machine = dataclasses.replace(orin, gpus=(xavier,))
     with pytest.raises(DeviceError, match=r'needs compute capability 8\.0 \(found Xavier.* 7\.2'):
-        resolve(Device.CUDA, machine, engines=BOTH)
-    assert resolve(Device.AUTO, machine, engines=BOTH).device is Device.CPU
+        resolve(Device.CUDA, machine)
+    assert resolve(Device.AUTO, machine).device is Device.CPU
 
 
 @pytest.mark.parametrize(
@@ -80,9 +73,9 @@ def test_the_package_that_the_gpu_engine_lacks_is_named(
 ) -> None:
     _install(monkeypatch, tmp_path, *packages, with_cuda=with_cuda)
     with pytest.raises(DeviceError, match=said) as caught:
-        resolve(Device.CUDA, orin, engines=BOTH)
+        resolve(Device.CUDA, orin)
     assert '\n' not in str(caught.value)
-    assert said in resolve(Device.AUTO, orin, engines=BOTH).why
+    assert said in resolve(Device.AUTO, orin).why
 
 
 def test_auto_takes_the_gpu_where_all_is_there(
@@ -90,7 +83,7 @@ def test_auto_takes_the_gpu_where_all_is_there(
 ) -> None:
     _install(monkeypatch, tmp_path, 'torch', 'triton')
     for wanted in (Device.AUTO, Device.CUDA):
-        choice = resolve(wanted, orin, engines=BOTH)
+        choice = resolve(wanted, orin)
         assert choice.device is Device.CUDA
         assert 'Orin (compute capability 8.7' in choice.why
-    assert resolve(Device.CPU, orin, engines=BOTH).device is Device.CPU
+    assert resolve(Device.CPU, orin).device is Device.CPU

@@ -7,14 +7,19 @@ import numpy as np
 import pytest
 
 from taolora_ros.config import Config, Device, overlay
-from taolora_ros.detection.watch import Watch
+from taolora_ros.detection.watch import Watch, WatchModel
 from taolora_ros.engine import DetectorModel, Engine
 from taolora_ros.errors import DeviceError
 from taolora_ros.hardware.buffers import Buffer, Part, Place
+from taolora_ros.hardware.cpu_buffers import cpu_buffers
+from taolora_ros.hardware.gpu_buffers import gpu_buffers
 from taolora_ros.hardware.plan import MemoryPlan, Traffic, plan_memory
 from taolora_ros.hardware.probe import Machine
-from taolora_ros.kernels.dual_path_linear import cpu, reference
+from taolora_ros.kernels.stream_step import plan as layout
+from taolora_ros.model.compiled import CompiledStreams, stream_operands
+from taolora_ros.model.dual_path import DualPathWeights
 from taolora_ros.preservation.buffer import ROW_BYTES
+from taolora_ros.quantization.low_rank import LowRank
 
 # The detector: C = I = 3, order 6, patch 4, width 32, expansion 2, 2 blocks of 3 taps, rank 2.
 # Layers, K × N: skip 64 × 3, embed 64 × 32, expand 32 × 128, contract 64 × 32, head 32 × 12,
@@ -24,6 +29,42 @@ from taolora_ros.preservation.buffer import ROW_BYTES
 @pytest.fixture(params=[Device.CPU, Device.CUDA], ids=['cpu', 'cuda'])
 def plan(request: pytest.FixtureRequest, detector: DetectorModel) -> MemoryPlan:
     return plan_memory(detector, detector.config, request.param, queue=100)
+
+
+def _shaped(watch: WatchModel, *, rank: int, has_correction: bool) -> WatchModel:
+    """The same network with all layers of a rank, and with or without its correction."""
+
+    def ranked(layer: DualPathWeights) -> DualPathWeights:
+        low_rank = LowRank(
+            np.zeros((layer.inputs, rank), np.float16), np.zeros((rank, layer.outputs), np.float16)
+        )
+        return dataclasses.replace(layer, low_rank=low_rank)
+
+    skip = dataclasses.replace(watch.network.skip, linear=ranked(watch.network.skip.linear))
+    correction = watch.network.correction if has_correction else None
+    if correction is not None:
+        blocks = tuple(
+            dataclasses.replace(
+                block, expand=ranked(block.expand), contract=ranked(block.contract)
+            )
+            for block in correction.blocks
+        )
+        correction = dataclasses.replace(
+            correction,
+            embed=ranked(correction.embed),
+            blocks=blocks,
+            head=ranked(correction.head),
+        )
+    return dataclasses.replace(
+        watch,
+        network=dataclasses.replace(watch.network, skip=skip, correction=correction),
+        relation=dataclasses.replace(watch.relation, linear=ranked(watch.relation.linear)),
+    )
+
+
+def _arrays(record: object) -> list[np.ndarray]:
+    fields = dataclasses.fields(record)  # type: ignore[arg-type]
+    return [getattr(record, field.name) for field in fields]
 
 
 def _named(plan: MemoryPlan, name: str) -> Buffer:
@@ -58,7 +99,6 @@ def test_the_cpu_reads_unpacked_codes_and_the_gpu_packed_ones(detector: Detector
     on_gpu = plan_memory(detector, detector.config, Device.CUDA)
     codes = _named(on_cpu, 'correction.block0.expand.operands.codes')
     assert (codes.shape, codes.dtype, codes.steady_bytes) == ((32, 128), 'int8', 32 * 128)
-    assert not any(buffer.part is Part.OPERANDS for buffer in on_gpu.buffers)
     (packed,) = (
         buffer
         for buffer in _matching(on_gpu, Part.WEIGHTS, Place.GPU)
@@ -67,34 +107,106 @@ def test_the_cpu_reads_unpacked_codes_and_the_gpu_packed_ones(detector: Detector
     assert (packed.shape, packed.steady_bytes) == ((16, 128), 16 * 128)
 
 
-def test_the_cpu_s_operands_are_those_of_its_kernel(detector: DetectorModel) -> None:
-    plan = plan_memory(detector, detector.config, Device.CPU)
-    for name, layer in detector.watch.layers().items():
-        bias = layer.bias.astype(np.float32)
-        plain = reference.prepare(layer.weight, layer.low_rank, bias)
-        for part, array in dataclasses.asdict(cpu.prepare(plain)).items():
-            planned = _named(plan, f'{name}.operands.{part}')
-            assert (planned.bytes, planned.dtype) == (array.nbytes, array.dtype.name)
+def test_beside_the_gpu_s_engine_the_cpu_s_waits_whole(detector: DetectorModel) -> None:
+    on_cpu = plan_memory(detector, detector.config, Device.CPU)
+    on_gpu = plan_memory(detector, detector.config, Device.CUDA)
+    spare = [dataclasses.replace(b, is_spare=False) for b in on_gpu.buffers if b.is_spare]
+    assert set(spare) <= set(on_cpu.buffers)
+    assert {buffer.part for buffer in spare} == {
+        Part.OPERANDS,
+        Part.STATE,
+        Part.SCRATCH,
+        Part.EXCHANGE,
+    }
+    assert not any(buffer.is_spare for buffer in on_cpu.buffers)
+    assert on_gpu.spare_traffic == on_cpu.traffic
+    assert on_cpu.spare_traffic == Traffic(0, 0)
 
 
 def test_low_rank_weights_are_read_where_the_mask_is_on(plan: MemoryPlan) -> None:
-    low_rank = [b for b in plan.buffers if b.name.rpartition('.')[2] in ('down', 'up')]
+    low_rank = [
+        b for b in plan.buffers if b.name.rpartition('.')[2] in ('down', 'up') and not b.is_spare
+    ]
     assert all(buffer.steady_bytes == 0 for buffer in low_rank)
     extra = sum(buffer.fp16_bytes for buffer in low_rank)
     assert plan.traffic.transient_bytes - plan.traffic.steady_bytes == extra > 0
 
 
-def test_states_are_those_that_the_network_keeps(plan: MemoryPlan) -> None:
-    states = {buffer.name: buffer for buffer in plan.buffers if buffer.part is Part.STATE}
-    assert {name: buffer.shape for name, buffer in states.items()} == {
-        'skip.history': (6, 3),
-        'correction.last': (1, 3),
-        'correction.pending': (4, 3),
-        'correction.block0.ring': (2, 32),
-        'correction.block1.ring': (6, 32),  # dilation 3
-        'relation.history': (7, 3),
+@pytest.mark.parametrize('rank', [0, 2])
+@pytest.mark.parametrize('has_correction', [True, False])
+def test_the_cpu_s_buffers_are_those_of_its_engine(
+    detector: DetectorModel, rank: int, has_correction: bool
+) -> None:
+    watch = _shaped(detector.watch, rank=rank, has_correction=has_correction)
+    streams = CompiledStreams(watch.network, watch.relation, streams=1)
+    packed, state = streams._packed, streams._state
+    found = {
+        Part.OPERANDS: [*_arrays(packed), streams._clips],
+        Part.STATE: [state.past, state.is_empty, state.rings, state.places, state.pending],
+        Part.SCRATCH: [state.work, state.starts, state.rounded],
+        Part.EXCHANGE: [
+            *(streams._patches, streams._mask, streams._counts),
+            *(streams.prediction, streams.departure),
+        ],
     }
-    assert states['correction.block1.ring'].steady_bytes == 2 * 32 * 4  # a row for each tap
+    for part, arrays in found.items():
+        planned = sum(buffer.bytes for buffer in cpu_buffers(watch) if buffer.part is part)
+        assert planned == sum(array.nbytes for array in arrays), part
+
+
+@pytest.mark.parametrize('streams', [1, 17])
+@pytest.mark.parametrize('rank', [0, 2, 17])
+@pytest.mark.parametrize('has_correction', [True, False])
+def test_the_gpu_s_buffers_are_those_of_its_engine(
+    detector: DetectorModel, streams: int, rank: int, has_correction: bool
+) -> None:
+    pytest.importorskip('torch')
+    pytest.importorskip('triton')
+    gpu = pytest.importorskip('taolora_ros.kernels.stream_step.gpu')
+    watch = _shaped(detector.watch, rank=rank, has_correction=has_correction)
+    operands = stream_operands(watch.network, watch.relation)
+    found = gpu.GpuStreams(operands, streams=streams, device='cpu').buffers
+    planned = {
+        part: sum(
+            buffer.bytes
+            for buffer in gpu_buffers(watch, streams=streams)
+            if (buffer.part, buffer.place) == (part, Place.GPU)
+        )
+        for part in (Part.WEIGHTS, Part.STATE, Part.SCRATCH, Part.EXCHANGE)
+    }
+    assert planned == {
+        Part.WEIGHTS: found['weights'],
+        Part.STATE: found['state'],
+        Part.SCRATCH: found['scratch'],
+        Part.EXCHANGE: found['inputs and outputs'],
+    }
+
+
+def test_low_rank_weights_are_all_that_the_gpu_holds_in_half_precision(
+    detector: DetectorModel,
+) -> None:
+    arena = layout.plan(stream_operands(detector.watch.network, detector.watch.relation), 1)
+    fp16 = sum(buffer.fp16_bytes for buffer in gpu_buffers(detector.watch))
+    assert fp16 == arena.halves.nbytes - 16 * 2  # but for the arena's end
+    steady = sum(b.steady_bytes for b in gpu_buffers(detector.watch) if b.part is Part.WEIGHTS)
+    others = (arena.table, arena.packed, arena.floats)
+    assert steady == sum(part.nbytes for part in others) - 16 - 16 * 4
+
+
+def test_the_gpu_s_states_are_kept_by_the_parity_of_a_hop_and_in_powers_of_two(
+    detector: DetectorModel,
+) -> None:
+    plan = plan_memory(detector, detector.config, Device.CUDA)
+    states = {buffer.name: buffer for buffer in _matching(plan, Part.STATE, Place.GPU)}
+    assert {name: buffer.shape for name, buffer in states.items()} == {
+        'hops': (3, 1),
+        'rows': (1, 16, 3),  # 7 that the relation looks back, and a patch of 4
+        'pending': (2, 1, 4, 3),
+        'correction.block0.ring': (1, 4, 32),  # reaches back 2 tokens
+        'correction.block1.ring': (1, 8, 32),  # dilation 3, reaches back 6
+    }
+    assert states['correction.block1.ring'].steady_bytes == 2 * 32 * 4  # a token for each tap
+    assert states['pending'].steady_bytes == 4 * 3 * 4
 
 
 def test_windows_are_as_large_as_those_of_a_running_detector(detector: DetectorModel) -> None:
@@ -146,11 +258,11 @@ def test_bytes_moved_are_those_of_steady_and_of_transient_hops() -> None:
     assert traffic.moved(steady_hops=10, transient_hops=2) == 12_200
 
 
-def test_l2_holds_weights_and_states_of_the_gpu(detector: DetectorModel, orin: Machine) -> None:
+def test_l2_holds_all_that_is_on_the_gpu(detector: DetectorModel, orin: Machine) -> None:
     plan = plan_memory(detector, detector.config, Device.CUDA)
-    states = 4 * (6 * 3 + 3 + 4 * 3 + 8 * 32 + 7 * 3)
+    on_gpu = sum(buffer.bytes for buffer in plan.buffers if buffer.place is Place.GPU)
     share = plan.l2_share(orin.gpus[0])
-    assert share == pytest.approx((detector.watch.packed_bytes + states) / 2**21)
+    assert share == pytest.approx(on_gpu / 2**21)
     silent = dataclasses.replace(orin.gpus[0], l2_bytes=None)
     assert plan.l2_share(silent) is None
 

@@ -47,7 +47,8 @@ def test_a_system_that_tells_nothing_is_probed_all_the_same(tmp_path: Path) -> N
 
 def test_facts_tell_processor_gpu_and_board(orin: Machine, bare: Machine) -> None:
     facts = orin.facts()
-    assert facts['GPU'] == 'Orin (compute capability 8.7, 7437 MB)'
+    assert facts['GPU'] == 'Orin (compute capability 8.7, 7437 MiB)'
+    assert facts['memory'] == '7619 MiB'
     assert facts['GPU L2 cache'] == '2097152 bytes'
     assert facts['power mode'] == '15W'
     assert bare.facts()['GPU'] == 'none: no NVIDIA driver (libcuda.so.1 is not found)'

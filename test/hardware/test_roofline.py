@@ -71,8 +71,27 @@ def test_streams_share_the_weights_and_bring_their_own_states(detector: Detector
     one, two, three = (
         estimate_hop(detector.watch, streams=count).bytes_read for count in (1, 2, 3)
     )
-    states = 4 * (6 * 3 + 3 + 4 * 3 + 2 * 2 * 32 + 3 * 3)  # read: a row a tap, 3 lags
+    # Read: 7 rows of history, the correction of a patch, a token a tap; and 3 counts of hops
+    states = 4 * (7 * 3 + 4 * 3 + 2 * 2 * 32) + 3 * 8
     assert three - two == two - one == states
+
+
+def test_low_rank_weights_are_read_in_a_transient_hop_alone(detector: DetectorModel) -> None:
+    steady, transient = (
+        estimate_hop(detector.watch, is_transient=flag).bytes_read for flag in (False, True)
+    )
+    # FP16, R padded to 16, N to sixteens: K + N of skip, embed, two of expand and contract, head,
+    # relation
+    sizes = (64 + 16) + (64 + 32) + 2 * ((32 + 128) + (64 + 32)) + (32 + 16) + (32 + 16)
+    assert transient - steady == 2 * 16 * sizes
+
+
+def test_every_16_streams_bring_their_scratch_into_l2(detector: DetectorModel) -> None:
+    # 48 rows of 3 x 128 float32, 128 int8 and 4 float32 scales, for 16 streams
+    scratch = 48 * (3 * 128 * 4 + 128 + 4 * 4)
+    board = dataclasses.replace(ORIN_NANO, l2_bytes=2 * scratch)
+    assert estimate_hop(detector.watch, board, streams=16).is_l2_resident
+    assert not estimate_hop(detector.watch, board, streams=17).is_l2_resident
 
 
 def test_no_more_multiprocessors_work_than_the_board_has(detector: DetectorModel) -> None:

@@ -48,6 +48,7 @@ def test_every_configuration_compiles_without_spills_and_fits(
     rows = table(capability)
     for kernel in ('quantize', 'dual_path_linear', 'stream_step'):
         assert any(row['kernel'].startswith(kernel) for row in rows), kernel
+    assert any('time_aware, group 64, rank 16' in row['kernel'] for row in rows)
     assert len({row['kernel'] for row in rows}) == len(rows)
     for row in rows:
         assert row['stack_bytes'] == 0, row

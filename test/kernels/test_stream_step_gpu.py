@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from taolora_ros.quantization.int4 import padded
 torch = pytest.importorskip('torch')
 pytest.importorskip('triton')
 gpu = pytest.importorskip('taolora_ros.kernels.stream_step.gpu')
+CompilationError = pytest.importorskip('triton.compiler.errors').CompilationError
+errors = pytest.importorskip('triton.runtime.errors')
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 HOPS = 6
@@ -112,7 +115,7 @@ def error(found: np.ndarray, expected: np.ndarray) -> float:
         (1, {'inputs': 33, 'channels': 33, 'patch': 3, 'rank': 12, 'order': 3}),
         (2, {'rank': 0}),
         (2, {'group': 8, 'hidden': 40}),
-        (1, {'group': 128, 'hidden': 128}),
+        (1, {'group': 64, 'hidden': 128}),
         *((2, {'activation': activation, 'channels': 0}) for activation in Activation),
     ],
     ids=str,
@@ -171,6 +174,62 @@ def test_buffers_are_told_by_what_they_hold() -> None:
     buffers = gpu.GpuStreams(operands, streams=3, device=DEVICE).buffers
     assert buffers['inputs and outputs'] == 3 + 2 * 3 * 4 * 5 * 4 + 4  # mask, patches, answers
     assert buffers['state'] == 3 * 3 * 8 + 3 * 16 * 5 * 4 + 2 * 3 * 4 * 5 * 4 + 4
+
+
+def test_groups_that_would_spill_registers_are_refused_with_a_remedy() -> None:
+    operands = network(blocks=None, channels=0, group=128)
+    with pytest.raises(DeviceError, match=r'group: 128 .*device to cpu, or train with at most 64'):
+        gpu.GpuStreams(operands, streams=1, device=DEVICE)
+
+
+@pytest.mark.parametrize(
+    ('failure', 'said'),
+    [
+        (RuntimeError('CUDA error: unspecified launch failure\nmore'), 'launch failure more'),
+        (CompilationError('x = 1\n' * 99, None, 'no such type'), r'failed: no such type;'),
+        (
+            errors.OutOfResources(200_000, 100_000, 'shared memory'),
+            'out of resource: shared memory',
+        ),
+        (errors.PTXASError('ptxas fatal'), 'ptxas fatal'),
+        (subprocess.CalledProcessError(1, 'gcc'), "Command 'gcc' returned"),
+        (OSError('No space left on device'), 'No space left'),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_fails_in_a_hop_is_said_in_one_line(
+    failure: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operands = network(blocks=None, channels=0)
+    ours = gpu.GpuStreams(operands, streams=1, device=DEVICE)
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(ours, '_graph', None)
+    monkeypatch.setattr(ours, '_hop', fail)
+    with pytest.raises(DeviceError, match=said) as caught:
+        ours.step(np.zeros((1, operands.patch, operands.inputs), np.float32), np.zeros(1, bool))
+    assert '\n' not in str(caught.value)
+    assert str(caught.value).endswith('set device to cpu')
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a CUDA device')
+def test_a_device_that_is_absent_is_an_error_of_the_device() -> None:
+    with pytest.raises(DeviceError, match='the GPU engine failed'):
+        gpu.GpuStreams(network(blocks=None, channels=0), streams=1, device='cuda')
+
+
+def test_a_reset_that_fails_is_an_error_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = gpu.GpuStreams(network(blocks=None, channels=0), streams=1, device=DEVICE)
+
+    class Lost:
+        def zero_(self) -> None:
+            raise RuntimeError('CUDA error: device lost')
+
+    monkeypatch.setattr(ours, '_hops', Lost())
+    with pytest.raises(DeviceError, match='device lost'):
+        ours.reset()
 
 
 def test_the_fp32_twin_is_refused_with_a_remedy() -> None:

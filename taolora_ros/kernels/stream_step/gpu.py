@@ -18,12 +18,14 @@ d features, E hidden features, B blocks, G group size, W the widest layer, H row
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import triton
 import triton.language as tl
+from triton.errors import TritonError
 
 from taolora_ros.config import Activation
 from taolora_ros.errors import DeviceError
@@ -37,6 +39,11 @@ from taolora_ros.samples import Bools, Float32s
 
 ROLES = 3
 STREAMS = 16  # of a program
+LARGEST_GROUP = 64  # beyond it, registers spill on Orin however the kernel is cut
+
+# What a device, its driver, the compiler and the tools that it calls raise; torch asserts that it
+# was built for CUDA.
+_FAILURES = (RuntimeError, AssertionError, OSError, subprocess.SubprocessError, TritonError)
 
 # Triton reads globals only if they are constants of its own.
 _S, _P, _I, _C, _ORDER, _H, _W, _D, _E_16, _BLOCKS, _SPREAD, _OWN, _FLOOR, _LEVELS, _E = (
@@ -493,7 +500,7 @@ def _variant(
             'GROUP': group,
             'RANK': rank,
             'MODE': MODES[activation],
-            'CHUNK': max(CHUNK, group),
+            'CHUNK': CHUNK,
             'COLUMNS': cut.columns,
         },
         warps=cut.warps,
@@ -502,13 +509,14 @@ def _variant(
 
 
 def variants(capability: tuple[int, int]) -> tuple[Variant, ...]:
-    """The configurations that detectors with groups of 32 launch on a device."""
+    """The configurations that detectors with groups of 32, and the largest groups, launch."""
     others = set(Activation) - {Activation.TIME_AWARE}
     kinds = (
-        *((rank, Activation.TIME_AWARE) for rank in (0, 16, 32)),
-        *((16, activation) for activation in sorted(others, key=lambda kind: kind.value)),
+        *((32, rank, Activation.TIME_AWARE) for rank in (0, 16, 32)),
+        *((32, 16, activation) for activation in sorted(others, key=lambda kind: kind.value)),
+        *((LARGEST_GROUP, rank, Activation.TIME_AWARE) for rank in (0, 16, 32)),
     )
-    return tuple(_variant(32, rank, activation, capability) for rank, activation in kinds)
+    return tuple(_variant(*kind, capability) for kind in kinds)
 
 
 class GpuStreams:
@@ -530,21 +538,21 @@ class GpuStreams:
             device: where it runs.
 
         Raises:
-            DeviceError: the network is the FP32 twin, a buffer is too large to be indexed with
-                32 bits, or the device fails.
+            DeviceError: the network is the FP32 twin or has too large groups, a buffer is too
+                large to be indexed with 32 bits, the kernel can't be compiled, or the device
+                fails.
         """
         if any(layer.dense is not None for layer in operands.layers()):
             raise DeviceError(
                 'device: the GPU engine runs at 4 bits alone; take the CPU for the FP32 twin'
             )
+        if operands.group > LARGEST_GROUP:
+            raise DeviceError(
+                f'quantization.group: {operands.group} is too large for the GPU engine; set '
+                f'device to cpu, or train with at most {LARGEST_GROUP}'
+            )
         self._device = torch.device(device)
         laid = plan(operands, streams)
-        capability = (
-            torch.cuda.get_device_capability(self._device)
-            if self._device.type == 'cuda'
-            else min(TILES)
-        )
-        self._variant = _variant(operands.group, laid.rank, operands.activation, capability)
         self._programs = triton.cdiv(streams, STREAMS)
         patch, inputs = operands.patch, operands.inputs
         history = laid.size(Size.HISTORY)
@@ -561,6 +569,12 @@ class GpuStreams:
                 f'{too_large[0]}; at most {2**31 - 1} are possible, so use fewer streams'
             )
         try:
+            capability = (
+                torch.cuda.get_device_capability(self._device)
+                if self._device.type == 'cuda'
+                else min(TILES)
+            )
+            self._variant = _variant(operands.group, laid.rank, operands.activation, capability)
             self._allocate(operands, streams, laid.widest, numbers)
             self._weights = tuple(
                 torch.from_numpy(part).to(self._device)
@@ -568,7 +582,7 @@ class GpuStreams:
             )
             self._graph = self._capture() if self._device.type == 'cuda' else None
             self.reset()
-        except RuntimeError as error:
+        except _FAILURES as error:
             raise _lost(error) from error
 
     def _allocate(
@@ -626,11 +640,18 @@ class GpuStreams:
         }
 
     def reset(self, stream: int | None = None) -> None:
-        """Forget the past of one stream, or of all: the next patch starts a segment."""
-        if stream is None:
-            self._hops.zero_()
-        else:
-            self._hops[:, stream] = 0
+        """Forget the past of one stream, or of all: the next patch starts a segment.
+
+        Raises:
+            DeviceError: the device fails; its state is lost.
+        """
+        try:
+            if stream is None:
+                self._hops.zero_()
+            else:
+                self._hops[:, stream] = 0
+        except _FAILURES as error:
+            raise _lost(error) from error
 
     def step(self, patches: Float32s, is_transient: Bools) -> None:
         """Take one patch of each stream in; `prediction` and `departure` then hold its answer.
@@ -650,7 +671,7 @@ class GpuStreams:
             else:
                 self._graph.replay()
                 torch.cuda.current_stream(self._device).synchronize()
-        except RuntimeError as error:
+        except _FAILURES as error:
             raise _lost(error) from error
 
     def _hop(self) -> None:
@@ -686,6 +707,8 @@ class GpuStreams:
         return graph
 
 
-def _lost(error: RuntimeError) -> DeviceError:
-    reason = ' '.join(str(error).split())
+def _lost(error: Exception) -> DeviceError:
+    # The compiler's own words of an error come after an excerpt of the source.
+    said = getattr(error, 'error_message', None) or str(error) or type(error).__name__
+    reason = ' '.join(said.split())
     return DeviceError(f'device: the GPU engine failed: {reason:.200}; set device to cpu')

@@ -22,7 +22,7 @@ from taolora_ros.quantization.int4 import pack, padded
 from taolora_ros.samples import Float32s
 
 ALIGNMENT = 16
-CHUNK = 64  # columns that a program rounds at a time, or one group if that is larger
+CHUNK = 64  # columns that a program rounds at a time; no group is larger
 
 
 class Size(enum.IntEnum):
@@ -209,7 +209,7 @@ def plan(operands: StreamOperands, streams: int) -> Plan:
         writer.layer(Place.HEAD, correction.head)
         writer.fields[Place.HEAD, Field.GAIN] = writer.floats.add(correction.gain)
     widest = max(max(layer.inputs, layer.outputs) for layer in operands.layers())
-    widest = padded(widest, max(CHUNK, group))
+    widest = padded(widest, CHUNK)
     sizes[Size.WIDEST_16] = widest // ALIGNMENT
     return Plan(
         table=writer.table(),
