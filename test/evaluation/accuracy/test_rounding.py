@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import numpy as np
+
 from taolora_ros.engine import DetectorModel
 from taolora_ros.evaluation.accuracy.rounding import (
     calibrate_layers,
@@ -28,5 +30,6 @@ def test_ours_runs_as_the_detector_does(
     assert size == rotor_model.watch.packed_bytes
     for case, result in zip(rotor_subject.cases, results, strict=True):
         own = judge_case(rotor_model, case, Precision.INT4_ROUTED).result
-        assert result.trace.scores.tolist() == own.trace.scores.tolist()
+        # layer by layer here, compiled there
+        np.testing.assert_allclose(result.trace.scores, own.trace.scores, atol=1e-4)
         assert result.events_found == own.events_found
