@@ -1,8 +1,8 @@
 """The artifact: a trained detector in one safetensors file.
 
-Arrays are tensors named by their place (`prior.location`, `network.skip.linear.packed`, …); everything
-else is JSON under the metadata key `taolora`. A SHA-256 over the JSON and all tensors tells a
-damaged file. Nothing in it is executed.
+Arrays are tensors named by their place (`prior.location`, `network.skip.linear.packed`, …);
+everything else is JSON under the metadata key `taolora`. A SHA-256 over the JSON and all tensors
+tells a damaged file. Nothing in it is executed.
 """
 
 from __future__ import annotations

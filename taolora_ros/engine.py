@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,19 @@ class DetectorModel:
         return self.watch.config
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """One token as the engine took it: all that a twin needs to take it in the same way."""
+
+    values: Floats  # [P, C]
+    peaks: Floats  # [P, C]
+    location: Floats  # [C] of the session before the token; not yet its own while warming up
+    is_frozen: bool  # whether an event held the baselines
+    is_warming: bool  # whether the token is one of the warm-up
+    segment: int  # tokens of one segment follow each other without a break
+    hop: Hop
+
+
 class Engine:
     """Pushes rows through a trained detector, one hop at a time."""
 
@@ -84,6 +98,7 @@ class Engine:
             model.config.period_s,
             lead_rows=self._patch + round(MAX_MIN_DURATION_S / model.config.period_s),
         )
+        self.on_taken: Callable[[Taken], None] | None = None  # told of every token
         self._rows: list[Row] = []
         self._first_ns = self._last_ns = 0
         self._set_threshold()
@@ -164,11 +179,18 @@ class Engine:
 
     def _step(self, rows: list[Row]) -> Hop:
         self._first_ns, self._last_ns = rows[0].stamp_ns, rows[-1].stamp_ns
-        observed = self.observation = self._watch.step(
-            np.stack([row.values for row in rows]),
-            np.stack([row.peaks for row in rows]),
-            is_frozen=self._is_frozen(),
-        )
+        values = np.stack([row.values for row in rows])
+        peaks = np.stack([row.peaks for row in rows])
+        is_frozen, watch = self._is_frozen(), self._watch
+        if self.on_taken is None:
+            return self._scored(watch.step(values, peaks, is_frozen=is_frozen))
+        before = watch.location, is_frozen, watch.is_warming, watch.segment
+        hop = self._scored(watch.step(values, peaks, is_frozen=is_frozen))
+        self.on_taken(Taken(values, peaks, *before, hop))
+        return hop
+
+    def _scored(self, observed: Observation | None) -> Hop:
+        self.observation = observed
         if observed is None:
             return self._unscored(Phase.WARMING, None)
         scored = score(observed.evidences, self.model.scores)

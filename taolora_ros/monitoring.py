@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NS_PER_S = 1e9
+_BYTES_PER_KB, _BYTES_PER_MB = 1024, 1e6  # kB as the kernel counts them
 _SUB_BITS = 5  # 32 buckets an octave: a percentile is at most 1/32 too high
 _SUB = 1 << _SUB_BITS
 HISTOGRAM_BUCKETS = (64 - _SUB_BITS) * _SUB  # of a latency histogram, 8 bytes each
@@ -80,11 +81,16 @@ def _last(index: int) -> int:
     return ((index - shift * _SUB + 1) << shift) - 1
 
 
-def resident_mb(status: Path = Path('/proc/self/status')) -> float:
-    """Resident memory of this process in MB; 0 where the system does not tell."""
+def resident_mb(status: Path = Path('/proc/self/status'), *, field: str = 'VmRSS') -> float:
+    """Memory of a process in MB (10⁶ bytes); 0 where the system does not tell.
+
+    Args:
+        status: of the process, in /proc; this one's by default.
+        field: `VmRSS`, resident now, or `VmHWM`, most that was ever resident.
+    """
     try:
         lines = status.read_text(encoding='ascii', errors='replace').splitlines()
     except OSError:
         return 0.0
-    sizes = [line.split()[1] for line in lines if line.startswith('VmRSS:')]
-    return int(sizes[0]) / 1024 if sizes else 0.0
+    sizes = [line.split()[1] for line in lines if line.startswith(f'{field}:')]
+    return int(sizes[0]) * _BYTES_PER_KB / _BYTES_PER_MB if sizes else 0.0

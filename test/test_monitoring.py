@@ -80,8 +80,9 @@ def test_the_body_of_a_with_statement_is_timed() -> None:
 
 def test_resident_memory_is_read_from_the_kernel(tmp_path: Path) -> None:
     status = tmp_path / 'status'
-    status.write_text('Name:\tpython\nVmPeak:\t  900000 kB\nVmRSS:\t  204800 kB\n')
-    assert resident_mb(status) == 200.0
+    status.write_text('Name:\tpython\nVmHWM:\t  250000 kB\nVmRSS:\t  125000 kB\n')
+    assert resident_mb(status) == 128.0  # 125,000 · 1,024 bytes
+    assert resident_mb(status, field='VmHWM') == 256.0
 
 
 def test_resident_memory_is_zero_where_the_system_does_not_tell(tmp_path: Path) -> None:

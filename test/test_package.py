@@ -31,8 +31,10 @@ ROSDEP = {
     'torch': 'python3-torch',
     'yaml': 'python3-yaml',
 }
-KEYLESS = {'aeon', 'llvmlite', 'onnx', 'onnxruntime', 'safetensors', 'triton'}  # package.xml says in a comment how to get them
-EXTRAS = dict.fromkeys(('aeon', 'onnx', 'onnxruntime'), 'bench')  # what `pip install .` brings only where its extra is asked for
+# package.xml says in a comment how to get them.
+KEYLESS = {'aeon', 'llvmlite', 'onnx', 'onnxruntime', 'safetensors', 'triton'}
+# What `pip install .` brings only where its extra is asked for.
+EXTRAS = dict.fromkeys(('aeon', 'onnx', 'onnxruntime'), 'bench')
 # Dependencies that no import statement shows.
 UNSEEN = {
     'rosidl_default_runtime',  # of the generated messages

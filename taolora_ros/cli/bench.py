@@ -12,6 +12,8 @@ BENCHES = {
     'jitter': 'How evenly hops take their time, steady and transient ones mixed.',
     'memory': 'Bytes of model, artifact and engine by part, and of a running detector.',
     'streams': 'What a hop costs a stream when many are watched at once.',
+    'ingest': 'CPU time to take a message in, against plain rclpy, and whether any is lost.',
+    'pipeline': 'Delay from a blow in the live graph to the event, and CPU share of a detector.',
     'offline': 'Rows a second over a whole recording, against torch in FP32.',
     'kernels': 'The dual-path layer on the GPU, against FP16 and other INT4 kernels.',
     'stream-step': 'Latency of a hop on the GPU, against CUDA graphs of FP16 torch.',

@@ -37,13 +37,14 @@ _TOKENS = 1_000
 def command(rounds: int, calls: int, json_path: Path | None) -> None:
     """Time a hop of one stream: our engine, ONNX Runtime, torch, and our engine in FP32.
 
-    All run the same network on one thread, in turn: ours a token at a time, peers over their
-    window of 64 tokens.
+    All run the same network on one thread, in turn: ours a token at a time and with the relation,
+    as a detector does; peers over their window of 64 tokens, without a relation.
     """
     workload = make_workload(_TOKENS)
     pace = Pace(rounds=rounds, calls=calls)
-    ours = CompiledNetwork(workload.network)
-    ours_fp32 = CompiledNetwork(workload.network, precision=Precision.FP32)
+    network, relation = workload.network, workload.relation
+    ours = CompiledNetwork(network, relation)
+    ours_fp32 = CompiledNetwork(network, relation, precision=Precision.FP32)
     with progress_bar('engine') as progress:
         findings = measure_engine(workload, ours, ours_fp32, pace, progress=progress)
     settings = {**workload.settings(), 'rounds': rounds, 'calls': calls}

@@ -9,6 +9,7 @@ import click
 from taolora_ros.cli.bench_output import json_option, present, progress_bar
 from taolora_ros.evaluation.speed.record import record
 from taolora_ros.evaluation.speed.workload import make_workload
+from taolora_ros.hardware.device import cuda_absence
 from taolora_ros.hardware.probe import probe
 
 
@@ -21,8 +22,8 @@ def command(json_path: Path | None) -> None:
     installed. Without a GPU nothing is measured.
     """
     machine = probe()
-    if not machine.gpus:
-        absence = f'kernels are measured on a GPU alone: {machine.gpu_absence}'
+    if missing := cuda_absence(machine):
+        absence = f'kernels are measured on a GPU alone: {missing}'
         present(record('kernels', None, settings={}, machine=machine, absence=absence), json_path)
         return
     # Triton is there only where a GPU is.

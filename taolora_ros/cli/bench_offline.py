@@ -28,9 +28,13 @@ from taolora_ros.model.compiled import CompiledNetwork
 )
 @json_option
 def command(tokens: int, rounds: int, json_path: Path | None) -> None:
-    """Time a whole recording: ours at 4 bits and torch in FP32, each on one thread, in turn."""
+    """Time a whole recording: ours at 4 bits and torch in FP32, each on one thread, in turn.
+
+    Ours runs the relation as well, as a detector does; torch has none.
+    """
     workload = make_workload(tokens)
-    run = hop_by_hop(CompiledNetwork(workload.network), workload.network.config.window.patch)
+    engine = CompiledNetwork(workload.network, workload.relation)
+    run = hop_by_hop(engine, workload.network.config.window.patch)
     pace = Pace(rounds=rounds, calls=1, settle=0)
     with progress_bar('offline') as progress:
         findings = measure_offline(workload, run, pace, progress=progress)

@@ -20,8 +20,11 @@ STDOUT = Path('-')
 
 def _writable(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
     """Refuse before the work what can't be written after it."""
-    if path and path != STDOUT and not path.absolute().parent.is_dir():
-        raise ConfigError(f'{path.parent}: no such folder for {path.name}; make it')
+    if path and path != STDOUT:
+        if path.is_dir():
+            raise ConfigError(f'{path}: is a folder; name a file in it, e.g. {path / "out.json"}')
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(f'{path.parent}: no such folder for {path.name}; make it')
     return path
 
 

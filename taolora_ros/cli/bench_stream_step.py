@@ -11,6 +11,7 @@ from taolora_ros.evaluation.speed.record import record
 from taolora_ros.evaluation.speed.stream_step import measure_stream_step
 from taolora_ros.evaluation.speed.timing import Pace
 from taolora_ros.evaluation.speed.workload import make_workload
+from taolora_ros.hardware.device import cuda_absence
 from taolora_ros.hardware.probe import probe
 from taolora_ros.model.compiled import stream_operands
 
@@ -29,12 +30,12 @@ _TOKENS = 1_000
 def command(rounds: int, json_path: Path | None) -> None:
     """Time a hop of one stream on a GPU: ours, and torch in FP16 as CUDA graphs.
 
-    Torch runs the same network token by token, and window by window. Without a GPU nothing is
-    measured.
+    Torch runs the same network token by token, and window by window; ours runs the relation as
+    well, as a detector does. Without a GPU nothing is measured.
     """
     machine = probe()
-    if not machine.gpus:
-        absence = f'a hop of the GPU engine needs a GPU: {machine.gpu_absence}'
+    if missing := cuda_absence(machine):
+        absence = f'a hop of the GPU engine needs a GPU: {missing}'
         present(
             record('stream-step', None, settings={}, machine=machine, absence=absence), json_path
         )
@@ -43,7 +44,8 @@ def command(rounds: int, json_path: Path | None) -> None:
     from taolora_ros.kernels.stream_step.gpu import GpuStreams
 
     workload = make_workload(_TOKENS)
-    ours = GpuStreams(stream_operands(workload.network), streams=1)
+    operands = stream_operands(workload.network, workload.relation)
+    ours = GpuStreams(operands, streams=1)
     with progress_bar('stream-step') as progress:
         findings = measure_stream_step(
             workload, ours, Pace(rounds=rounds, calls=25), progress=progress

@@ -12,6 +12,7 @@ from taolora_ros.evaluation.speed.record import record
 from taolora_ros.evaluation.speed.streams import StreamCosts, StreamsFindings, measure_streams
 from taolora_ros.evaluation.speed.timing import Pace
 from taolora_ros.evaluation.speed.workload import Workload, make_workload
+from taolora_ros.hardware.device import cuda_absence
 from taolora_ros.hardware.probe import probe
 from taolora_ros.model.compiled import CompiledStreams, stream_operands
 
@@ -35,12 +36,17 @@ def command(rounds: int, json_path: Path | None) -> None:
     with progress_bar('streams') as progress:
         steps = {
             streams: stepping_together(
-                CompiledStreams(workload.network, streams=streams), workload, streams
+                CompiledStreams(workload.network, workload.relation, streams=streams),
+                workload,
+                streams,
             )
             for streams in ON_CPU
         }
         cpu = measure_streams(steps, pace, progress=progress)
-        gpu = on_gpu(workload, pace) if machine.gpus else None
+        missing = cuda_absence(machine)
+        gpu = None if missing else on_gpu(workload, pace)
+    if missing:
+        click.echo(f'no GPU was measured: {missing}', err=True)
     settings = {**workload.settings(), 'rounds': rounds}
     findings = StreamsFindings(cpu, gpu)
     present(record('streams', findings, settings=settings, machine=machine), json_path)
@@ -51,7 +57,7 @@ def on_gpu(workload: Workload, pace: Pace) -> StreamCosts:
     # Triton is there only where a GPU is.
     from taolora_ros.kernels.stream_step.gpu import GpuStreams
 
-    operands = stream_operands(workload.network)
+    operands = stream_operands(workload.network, workload.relation)
     steps = {
         streams: stepping_together(GpuStreams(operands, streams=streams), workload, streams)
         for streams in ON_GPU

@@ -120,12 +120,23 @@ class Watch:
         self._location = model.prior.location
         self._offset = np.zeros_like(model.norm.center)
         self.warmup: Floats = np.empty((0, *model.norm.center.shape))  # features [m, E, I]
+        self.segment = 0  # counts up whenever the windows are emptied from outside
         self.restart()
 
     @property
     def failure(self) -> str:
         """Why the GPU was given up; empty while it runs, and on the CPU."""
         return self._network.failure if isinstance(self._network, Fallback) else ''
+
+    @property
+    def is_warming(self) -> bool:
+        """Whether the session's warm-up is not complete yet."""
+        return self._warmup is not None
+
+    @property
+    def location(self) -> Floats:
+        """What the channels are measured from now, [C]; not the session's while warming up."""
+        return self._location
 
     def restart(self) -> None:
         """Begin a new session: warm up and re-base again."""
@@ -141,7 +152,25 @@ class Watch:
         self._clear()
         self._settling_hops = self._settle_hops
 
+    def join(self, location: Floats, offset: Floats | None = None) -> None:
+        """Go on in a session that another watch warmed up for; windows empty.
+
+        What the next tokens show depends on rows that this watch has not seen, until the state of
+        the network and all windows have turned over.
+
+        Args:
+            location: of the session before the next token, [C].
+            offset: of the session's features, [E, I], as `EvidenceNorm.offset` tells it; zeros
+                where they are to be seen as they are.
+        """
+        self._location = location
+        self._offset = np.zeros_like(self._offset) if offset is None else offset
+        self._warmup = None
+        self._settling_hops = 0
+        self._clear()
+
     def _clear(self) -> None:
+        self.segment += 1
         self._network.reset()
         self._router.reset()
         self._windows.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ Kernel = TypeVar('Kernel', bound=Callable[..., Any])
 # What the compiler may do to floats beyond IEEE 754, by the name of its flag.
 FUSED = frozenset({'contract'})  # a·b + c rounded once
 ANY_ORDER = frozenset({'contract', 'reassoc'})  # sums of many terms, several at a time
+
+_LINEAR_ALGEBRA = 'scipy.linalg'
 
 
 def _options(floats: frozenset[str]) -> dict[str, Any]:
@@ -47,6 +50,22 @@ def cached_jit(function: Kernel) -> Kernel:
     except RuntimeError:  # Numba's "no locator available": no folder for the cache
         compiled = numba.njit(**_options(frozenset()))(function)
     return compiled
+
+
+def load_compiler() -> None:
+    """Load Numba's compiler without SciPy, in a process that compiles nothing but kernels.
+
+    Numba binds SciPy's linear algebra where it is installed; no kernel has any, and it takes
+    24 MB. Where SciPy is loaded already, nothing is left out.
+    """
+    is_ours = _LINEAR_ALGEBRA not in sys.modules
+    if is_ours:
+        sys.modules[_LINEAR_ALGEBRA] = None  # type: ignore[assignment]  # as if not installed
+    try:
+        numba.njit('int64(int64)')(lambda value: value)
+    finally:
+        if is_ours:
+            del sys.modules[_LINEAR_ALGEBRA]
 
 
 def source_stamp() -> int:

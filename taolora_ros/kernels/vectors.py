@@ -17,7 +17,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 INT8, INT16, INT32, FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
-INDEX = ir.IntType(64)
+HALF, INDEX = ir.HalfType(), ir.IntType(64)
 
 Emit = Callable[..., Any]
 
@@ -66,6 +66,20 @@ def load(builder: Any, pointer: Any, index: Any, width: int) -> Any:
     kind = pointer.type.pointee
     place = builder.bitcast(builder.gep(pointer, [index]), vector(kind, width).as_pointer())
     return builder.load(place, align=_bytes(kind))
+
+
+def load_halves(builder: Any, pointer: Any, index: Any, width: int) -> Any:
+    """`width` FP16 neighbors as float32, from floats whose bits hold two of them each.
+
+    Args:
+        builder: as everywhere here.
+        pointer: to the floats; Numba has no arrays of FP16 on the CPU.
+        index: of the first FP16.
+        width: how many.
+    """
+    halves = builder.bitcast(pointer, HALF.as_pointer())
+    place = builder.bitcast(builder.gep(halves, [index]), vector(HALF, width).as_pointer())
+    return builder.fpext(builder.load(place, align=2), vector(FLOAT, width))
 
 
 def store(builder: Any, value: Any, pointer: Any, index: Any) -> None:

@@ -20,7 +20,8 @@ from taolora_ros.samples import Phase
 
 OK, WARN = DiagnosticStatus.OK, DiagnosticStatus.WARN
 ERROR, STALE = DiagnosticStatus.ERROR, DiagnosticStatus.STALE
-TASKS = ('detector', 'input', 'speed', 'device', 'snapshots')
+TASKS = ('detector', 'input', 'speed', 'device', 'snapshots', 'fidelity')
+MAX_DIFFERING = 0.01  # share of the decisions that 4 bits may change
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def running(status: Status, source: Source) -> dict[str, Health]:
         'speed': speed_health(status),
         'device': device_health(status),
         'snapshots': snapshot_health(source),
+        'fidelity': fidelity_health(status),
         **channels_health(status),
     }
 
@@ -175,6 +177,28 @@ def snapshot_health(source: Source) -> Health:
     if counts.problem:
         return Health(ERROR, f'not written: {counts.problem}', values)
     return Health(OK, f'{counts.written} written', values)
+
+
+def fidelity_health(status: Status) -> Health:
+    """Whether the network decides at 4 bits as its FP32 twin does."""
+    if status.no_twin:
+        return Health(WARN, f'off: {status.no_twin}', {})
+    agreement = status.agreement
+    if agreement is None:
+        return Health(OK, 'off: shadow_fraction is 0', {})
+    values = {
+        'hops compared': agreement.hops,
+        'decisions that differ': agreement.differing,
+        'mean difference in decades': f'{agreement.mean_difference:.4f}',
+        'largest difference in decades': f'{agreement.largest_difference:.4f}',
+        'stretches dropped': agreement.dropped_stretches,
+    }
+    if not agreement.hops:
+        is_slow = agreement.dropped_stretches > 0
+        said = 'no hop compared: the twin lacks time' if is_slow else 'no hop compared yet'
+        return Health(WARN, said, values)
+    said = f'{agreement.differing} of {agreement.hops} decisions differ from the FP32 twin'
+    return Health(WARN if agreement.differing_share > MAX_DIFFERING else OK, said, values)
 
 
 def channels_health(status: Status) -> dict[str, Health]:

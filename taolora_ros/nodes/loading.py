@@ -7,14 +7,17 @@ from pathlib import Path
 
 from taolora_ros import artifact
 from taolora_ros.config import Config, read_config
-from taolora_ros.errors import ConfigError
+from taolora_ros.engine import DetectorModel
+from taolora_ros.errors import ArtifactError, ConfigError
 from taolora_ros.hardware.deployment import deploy
 from taolora_ros.hardware.probe import probe
 from taolora_ros.ingest.types import TypeRegistry
+from taolora_ros.kernels.jit import load_compiler
 from taolora_ros.logging import logger
 from taolora_ros.nodes.options import DetectorOptions
 from taolora_ros.nodes.parameters import Parameters
 from taolora_ros.nodes.session import Session
+from taolora_ros.nodes.shadow import Shadow
 from taolora_ros.preservation.clips import ClipLimits, ClipRecorder
 from taolora_ros.samples import NS_PER_S
 
@@ -32,12 +35,14 @@ def open_session(options: DetectorOptions, parameters: Parameters) -> Session:
     """
     if not options.model:
         raise ConfigError('model: not set; pass the artifact, e.g. -p model:=rosa.safetensors')
+    load_compiler()
     model = artifact.load(Path(options.model))
     config = model.config
     if options.config:
         config = read_config(Path(options.config), config)
     config = parameters.fill(config)
     deployment = deploy(model, config, probe(), queue=options.queue)
+    shadow, no_twin = make_shadow(options.shadow_fraction, model)
     session = Session(
         model,
         TypeRegistry(),
@@ -46,6 +51,8 @@ def open_session(options: DetectorOptions, parameters: Parameters) -> Session:
         clock_ns=time.perf_counter_ns,
         recorder=make_recorder(options, config),
         health=options.health,
+        shadow=shadow,
+        no_twin=no_twin,
     )
     log.info(
         'configured',
@@ -63,6 +70,22 @@ def open_session(options: DetectorOptions, parameters: Parameters) -> Session:
             normal_hours=round(hours, 3),
         )
     return session
+
+
+def make_shadow(fraction: float, model: DetectorModel) -> tuple[Shadow | None, str]:
+    """What compares hops with the FP32 twin; and why there is none, if one is wanted.
+
+    Args:
+        fraction: share of the hops; 0 where none is wanted.
+        model: the trained detector.
+    """
+    if not fraction:
+        return None, ''
+    try:
+        return Shadow(model, fraction, clock_ns=time.perf_counter_ns), ''
+    except ArtifactError as error:
+        log.warning('no fidelity watch', shadow_fraction=fraction, reason=str(error))
+        return None, str(error)
 
 
 def make_recorder(options: DetectorOptions, config: Config) -> ClipRecorder | None:

@@ -107,6 +107,12 @@ class DetectorOptions:
     status_s: float = setting(
         1.0, 'time between two reports of routing and diagnostics, in s', low=0.1, high=60.0
     )
+    shadow_fraction: float = setting(
+        0.0,
+        'share of the hops that the FP32 twin of the network scores too, for comparison; 0: none',
+        low=0.0,
+        high=1.0,
+    )
     intake: IntakeOptions = field(default_factory=IntakeOptions)
     snapshots: SnapshotOptions = field(default_factory=SnapshotOptions)
     health: HealthOptions = field(default_factory=HealthOptions)

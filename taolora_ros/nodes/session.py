@@ -13,6 +13,7 @@ from taolora_ros.ingest.intake import ChannelStatus, IntakeCounts
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.monitoring import LatencyHistogram
 from taolora_ros.nodes.options import HealthOptions
+from taolora_ros.nodes.shadow import Shadow
 from taolora_ros.nodes.status import Status
 from taolora_ros.nodes.stillness import Stillness
 from taolora_ros.pipeline import Pipeline
@@ -38,6 +39,8 @@ class Session:
         clock_ns: Callable[[], int],
         recorder: ClipRecorder | None = None,
         health: HealthOptions | None = None,
+        shadow: Shadow | None = None,
+        no_twin: str = '',
     ) -> None:
         """Make ready.
 
@@ -49,6 +52,8 @@ class Session:
             clock_ns: a monotonic clock, for latencies.
             recorder: remembers the messages around events; None where they are not wanted.
             health: when a channel is reported.
+            shadow: compares the scores of some hops with the FP32 twin's; None where not wanted.
+            no_twin: why there is no `shadow`, though one is wanted.
 
         Raises:
             ArtifactError: `config` asks for something that the model was not trained for.
@@ -60,6 +65,9 @@ class Session:
         self.is_enabled = True
         self._health = health or HealthOptions()
         self._pipeline = Pipeline(model, registry, config, device=deployment.engine.device)
+        self._shadow, self._no_twin = shadow, no_twin
+        if shadow is not None:
+            self._pipeline.engine.on_taken = shadow.take
         self._deployment = deployment
         self._clock_ns = clock_ns
         self._latency = LatencyHistogram()
@@ -75,6 +83,8 @@ class Session:
     def reset(self) -> None:
         """Begin a new session: warm up and re-base again, count from 0."""
         self._pipeline.reset()
+        if self._shadow is not None:
+            self._shadow.reset()
         self._latency.clear()
         self._latency_in_all.clear()
         self._stillness = Stillness(len(self.model.channels))
@@ -115,6 +125,11 @@ class Session:
         else:
             self._disabled += rows
         return self._pipeline.pass_over(items)
+
+    def compare(self, spare_ns: int) -> None:
+        """Let the FP32 twin catch up, if there is one, in time that nothing else needs."""
+        if self._shadow is not None:
+            self._shadow.work(spare_ns)
 
     def finish(self) -> list[Hop]:
         """End the stream: the last hops, and the end of an open event."""
@@ -226,7 +241,7 @@ class Session:
             limits=self.model.watch.limits,
             latency=self._latency.summary(),
             latency_in_all=self._latency_in_all.summary(),
-            traffic=self._deployment.memory.traffic,
+            traffic=self._deployment.traffic(self._pipeline.engine.failure),
             counts=self.counts,
             channels=channels,
             unheard=intake.silent,
@@ -245,6 +260,8 @@ class Session:
                 if varies and time_s > limit_s
             ),
             broken=self._broken(channels),
+            agreement=self._shadow.agreement if self._shadow else None,
+            no_twin=self._no_twin,
             failure=self._pipeline.engine.failure,
         )
         self._latency.clear()

@@ -13,6 +13,22 @@ from taolora_ros.samples import Phase, Routing
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far the scores at 4 bits and those of the FP32 twin agree, since activation."""
+
+    hops: int = 0  # compared
+    differing: int = 0  # of these, where one score reaches the threshold and the other doesn't
+    mean_difference: float = 0.0  # of the scores, without sign, in decades
+    largest_difference: float = 0.0
+    dropped_stretches: int = 0  # not compared, since the twin did not keep up
+
+    @property
+    def differing_share(self) -> float:
+        """Share of the compared hops where the decisions differ, 0 to 1."""
+        return self.differing / self.hops if self.hops else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What a running detector has seen and done, since activation where nothing else is said."""
 
@@ -39,6 +55,8 @@ class Status:
     still_s: tuple[float, ...] = ()  # [C] for how long each channel has repeated one value
     stuck: tuple[str, ...] = ()  # channels that have done so longer than `stuck_s`
     broken: tuple[str, ...] = ()  # channels with values that are not finite since the last report
+    agreement: Agreement | None = None  # None while there is no fidelity watch
+    no_twin: str = ''  # why there is none, though one is wanted
     failure: str = ''  # why the GPU was given up; empty while it runs, and on the CPU
 
     @property

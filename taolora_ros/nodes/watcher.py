@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -15,10 +16,11 @@ from taolora_ros.nodes.options import DetectorOptions
 from taolora_ros.nodes.outlet import Outlet
 from taolora_ros.nodes.session import Session
 from taolora_ros.nodes.snapshots import SnapshotWriter
-from taolora_ros.samples import Hop
+from taolora_ros.samples import NS_PER_S, Hop
 
 T = TypeVar('T')
 WRITTEN_S = 0.5  # how long the last snapshots may take to be written at the end
+SPARE_SHARE = 0.5  # of the time between two drains, beyond which the FP32 twin takes none
 ANSWER_S = 5.0  # how long whoever asks for a snapshot waits until it is written
 
 
@@ -55,8 +57,11 @@ class Watcher:
 
     def drain(self) -> None:
         """Take what has arrived, and publish what it shows."""
+        start_ns = time.perf_counter_ns()
         messages = self.intake.drain()
         self._publish(self.session.push(messages, overdue=self.intake.overdue))
+        spare_ns = round(SPARE_SHARE * self._drain_s * NS_PER_S)
+        self.session.compare(spare_ns - (time.perf_counter_ns() - start_ns))
 
     def _publish(self, hops: Iterable[Hop]) -> None:
         self._outlet.publish(hops, self.session.model.channels, uri_of=self._uri_of)

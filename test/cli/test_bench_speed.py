@@ -51,12 +51,12 @@ TARGETS = {
     'engine': ('ours_us', 'ratio_onnxruntime_fp32', 'ratio_own_fp32'),
     'jitter': ('transient_p99_minus_steady_p50_us', 'transient_over_steady'),
     'memory': ('packed_over_fp16', 'packed_over_fp32', 'detector_rss_mb'),
-    'streams': ('last_over_first',),
+    'streams': ('last_over_first', 'largest_rise'),
     'offline': ('ratio_torch_fp32',),
 }
 SIZES = {
     'engine': ('--rounds', '2', '--calls', '2'),
-    'jitter': ('--hops', '5000'),
+    'jitter': ('--hops', '5000', '--runs', '2'),
     'memory': ('--seconds', '1'),
     'streams': ('--rounds', '1'),
     'offline': ('--tokens', '64', '--rounds', '1'),
@@ -136,6 +136,22 @@ def test_all_numbers_of_streams_are_measured(measure: Measure) -> None:
     assert [row['streams'] for row in rows] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
 
 
+def test_a_gpu_without_its_packages_leaves_the_results_of_the_cpu(
+    measure: Measure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = 'the torch installed is built for the CPU alone'
+    for module in (bench_kernels, bench_stream_step, bench_streams):
+        monkeypatch.setattr(module, 'cuda_absence', lambda machine: why)
+    results = measure('streams')['results']
+    assert 'by_streams' in results
+    assert 'gpu_by_streams' not in results
+    assert f'no GPU was measured: {why}\n' in capsys.readouterr().err
+    for bench in ('kernels', 'stream-step'):
+        record = measure(bench)
+        assert record['results'] is None
+        assert record['absence'].endswith(why)
+
+
 def test_without_ros_the_process_is_left_out(
     measure: Measure, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +179,13 @@ def test_a_folder_that_is_not_there_is_told_before_the_work(
     assert run(['bench', 'engine', '--json', '/nowhere/out.json']) == 2
     said = 'error: /nowhere: no such folder for out.json; make it'
     assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_folder_in_place_of_a_file_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(['bench', 'engine', '--json', str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f'error: {tmp_path}: is a folder; name a file')
 
 
 def test_kernels_that_cannot_be_compiled_leave_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:

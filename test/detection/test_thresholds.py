@@ -56,7 +56,7 @@ def test_odd_stretches_in_the_normal_recordings_hardly_move_the_threshold() -> N
     scores[::5] = np.log10(7200 / (np.arange(7200) + 0.5))[::-1] / 4
     # The 21st is the level, and the 10th to 11th lies in the middle of the 20 above it:
     # σ is log10(20.5 / 10) / 4 / log(2) = 0.11, as much the usual 0.32: 0.22 in all.
-    # 0.64 + 0.22 · log(20 peaks / 2 h) = 1.13, above the log10(3600) / 4 = 0.89 of long recordings.
+    # 0.64 + 0.22 · log(20 peaks / 2 h) = 1.13, above the log10(3600) / 4 of long recordings.
     assert fit_alarm_rate([scores], 0.2, gap=4).threshold(1.0) == pytest.approx(1.13, abs=0.01)
     for strange in (4.0, 40.0, 1e6):
         scores[:20] = strange  # four peaks

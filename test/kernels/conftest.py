@@ -51,7 +51,7 @@ def _linear_cpu(
     ready = linear_cpu.prepare(operands)
     y = np.full((len(x), len(operands.bias)), np.nan, np.float32)
     total = np.full_like(ready.bias, np.nan)
-    hidden = np.full(ready.up.size // total.size, np.nan, np.float32)
+    hidden = np.full(ready.rank, np.nan, np.float32)
     linear_cpu.dual_path_linear(
         x,
         quantized.codes,

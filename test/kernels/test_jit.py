@@ -21,10 +21,10 @@ def test_without_a_place_for_the_cache_a_function_compiles_all_the_same(
 ) -> None:
     plain = numba.njit
 
-    def njit(**options: Any) -> Any:
+    def njit(*functions: Any, **options: Any) -> Any:
         if options.get('cache'):
             raise RuntimeError('cannot cache function: no locator available for file')
-        return plain(**options)
+        return plain(*functions, **options)
 
     monkeypatch.setattr(numba, 'njit', njit)
 
@@ -46,3 +46,24 @@ def test_the_stamp_is_the_same_in_every_process() -> None:
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
     )
     assert int(done.stdout) == source_stamp() >= 0
+
+
+@pytest.mark.parametrize(
+    ('before', 'is_loaded'), [('', False), ('import scipy.linalg; ', True)], ids=str
+)
+def test_the_compiler_comes_without_linear_algebra_unless_it_is_there(
+    before: str, is_loaded: bool
+) -> None:
+    command = (
+        f'{before}import sys; from taolora_ros.kernels.jit import jit, load_compiler; '
+        "load_compiler(); print(jit()(lambda value: 2 * value)(21), 'scipy.linalg' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', command],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)},
+    )
+    assert done.stdout.split() == ['42', str(is_loaded)]

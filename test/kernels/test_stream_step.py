@@ -30,8 +30,8 @@ def layer(
         linear=Operands(
             codes=codes,
             scales=scales,
-            down=(rng.normal(size=(inputs, rank)) / 16).astype(np.float32),
-            up=(rng.normal(size=(rank, outputs)) / 16).astype(np.float32),
+            down=(rng.normal(size=(inputs, rank)) / 16).astype(np.float16).astype(np.float32),
+            up=(rng.normal(size=(rank, outputs)) / 16).astype(np.float16).astype(np.float32),
             bias=(rng.normal(size=outputs) / 16).astype(np.float32),
         ),
         is_wide=bool(rng.random() < 0.3),
@@ -163,14 +163,15 @@ def _error(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(found - expected).max(initial=0.0) / scale) if scale else 0.0
 
 
-def test_streams_do_not_know_each_other() -> None:
+@pytest.mark.parametrize('streams', [3, packing.TOGETHER + 1])
+def test_streams_do_not_know_each_other(streams: int) -> None:
     operands = network()
     packed = packing.pack(operands)
     rng = np.random.default_rng(0)
-    patches = rng.normal(size=(HOPS, 3, 4, 5)).astype(np.float32)
-    masks = rng.random((HOPS, 3)) < 0.5
+    patches = rng.normal(size=(HOPS, streams, 4, 5)).astype(np.float32)
+    masks = rng.random((HOPS, streams)) < 0.5
     together = _run(packed, patches, masks)
-    for stream in range(3):
+    for stream in range(streams):
         one = slice(stream, stream + 1)
         alone = _run(packed, np.ascontiguousarray(patches[:, one]), masks[:, one].copy())
         np.testing.assert_array_equal(alone[:, 0], together[:, stream])

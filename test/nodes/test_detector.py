@@ -221,6 +221,20 @@ def test_diagnostics_begin_with_an_error_and_end_well(
     assert DiagnosticStatus.WARN in levels[: levels.index(DiagnosticStatus.OK)]
 
 
+def test_the_fidelity_watch_compares_between_drains(
+    start: Launch, model_path: Path, hit_bag: Path, listen: Callable, spin_until: Spin
+) -> None:
+    arrays = listen(DiagnosticArray, '/diagnostics')
+    start(
+        DETECTOR,
+        {'model': model_path, 'status_s': 0.2, 'use_sim_time': True, 'shadow_fraction': 1.0},
+    )
+    start(REPLAY, {'bag': hit_bag, 'rate': 2.0})
+    spin_until(lambda: DiagnosticStatus.OK in _levels(arrays, ': fidelity'))
+    levels = _levels(arrays, ': fidelity')
+    assert levels[0] in (DiagnosticStatus.ERROR, DiagnosticStatus.WARN)  # nothing compared yet
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_closes_the_open_event_before_it_leaves(
     start: Launch,

@@ -11,7 +11,7 @@ from taolora_ros.ingest.intake import ChannelStatus, IntakeCounts
 from taolora_ros.monitoring import Latency
 from taolora_ros.nodes import health
 from taolora_ros.nodes.snapshots import SnapshotCounts
-from taolora_ros.nodes.status import Status
+from taolora_ros.nodes.status import Agreement, Status
 from taolora_ros.routing.router import RouterLimits
 from taolora_ros.samples import Phase, Routing
 
@@ -254,7 +254,49 @@ def test_the_message_names_the_node_the_task_and_the_artifact() -> None:
         'robot/taolora_detector: speed',
         'robot/taolora_detector: device',
         'robot/taolora_detector: snapshots',
+        'robot/taolora_detector: fidelity',
         'robot/taolora_detector: channel /imu:x',
     ]
     assert {status.hardware_id for status in message.status} == {'rosa.safetensors'}
     assert all(pair.value is not None for status in message.status for pair in status.values)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'level', 'message'),
+    [
+        ({}, DiagnosticStatus.OK, 'off: shadow_fraction is 0'),
+        ({'no_twin': 'saved without'}, DiagnosticStatus.WARN, 'off: saved without'),
+        ({'agreement': Agreement()}, DiagnosticStatus.WARN, 'no hop compared yet'),
+        (
+            {'agreement': Agreement(dropped_stretches=2)},
+            DiagnosticStatus.WARN,
+            'no hop compared: the twin lacks time',
+        ),
+        (
+            {'agreement': Agreement(hops=200, differing=2)},
+            DiagnosticStatus.OK,
+            '2 of 200 decisions differ from the FP32 twin',
+        ),
+        (
+            {'agreement': Agreement(hops=200, differing=3)},
+            DiagnosticStatus.WARN,
+            '3 of 200 decisions differ from the FP32 twin',
+        ),
+    ],
+)
+def test_more_than_one_decision_in_a_hundred_that_4_bits_change_is_a_warning(
+    changes: dict[str, object], level: bytes, message: str
+) -> None:
+    task = health.fidelity_health(_status(**changes))
+    assert (task.level, task.message) == (level, message)
+
+
+def test_the_differences_from_the_twin_are_told_in_decades() -> None:
+    agreement = Agreement(200, 3, 0.01234, 0.5, 1)
+    assert health.fidelity_health(_status(agreement=agreement)).values == {
+        'hops compared': 200,
+        'decisions that differ': 3,
+        'mean difference in decades': '0.0123',
+        'largest difference in decades': '0.5000',
+        'stretches dropped': 1,
+    }

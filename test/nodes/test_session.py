@@ -14,14 +14,21 @@ from taolora_ros.errors import ArtifactError
 from taolora_ros.hardware.deployment import deploy
 from taolora_ros.hardware.probe import probe
 from taolora_ros.nodes.session import Session
+from taolora_ros.nodes.shadow import Shadow, lead_hops
+from taolora_ros.nodes.status import Agreement
 from taolora_ros.samples import EventState, Phase, RawMessage
 
 
-def _session(model: DetectorModel, bag: Path) -> Session:
+def _session(model: DetectorModel, bag: Path, *, shadow: Shadow | None = None) -> Session:
     ticks = itertools.count(step=1_000)  # each look at the clock is 1 µs after the one before
     deployment = deploy(model, model.config, probe())
     return Session(
-        model, bag_types(bag), model.config, deployment=deployment, clock_ns=lambda: next(ticks)
+        model,
+        bag_types(bag),
+        model.config,
+        deployment=deployment,
+        clock_ns=lambda: next(ticks),
+        shadow=shadow,
     )
 
 
@@ -115,6 +122,32 @@ def test_a_retuned_session_goes_on_with_the_new_threshold(
     (hop, *_) = session.push(messages[400:])
     assert hop.threshold > before
     assert hop.phase is Phase.WATCHING
+
+
+def test_hops_are_compared_with_the_twin_when_there_is_time(
+    model: DetectorModel, hit_bag: Path, messages: list[RawMessage]
+) -> None:
+    shadow = Shadow(model, 1.0, clock_ns=lambda: 0)
+    session = _session(model, hit_bag, shadow=shadow)
+    watched = 0
+    for message in messages:
+        watched += sum(hop.phase is Phase.WATCHING for hop in session.push([message]))
+        session.compare(spare_ns=1)
+    agreement = session.report(0).agreement
+    assert agreement is not None
+    assert agreement.hops == watched - lead_hops(model.config) > 0
+    session.reset()
+    session.compare(spare_ns=1)
+    assert session.report(0).agreement == Agreement()
+
+
+def test_nothing_is_compared_without_a_twin(
+    model: DetectorModel, hit_bag: Path, messages: list[RawMessage]
+) -> None:
+    session = _session(model, hit_bag)
+    list(session.push(messages))
+    session.compare(spare_ns=1)
+    assert session.report(0).agreement is None
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ _FIRST_PORT, _MOST_DOMAINS = 32768, 101  # as in ament's domain_coordinator
 class ProcessMemory:
     """A process after it has worked off a bag."""
 
-    rss_mb: float  # resident
+    rss_mb: float  # resident, MB of 10⁶ bytes
     peak_mb: float  # most that was ever resident
     libraries: frozenset[str]  # names of the files that are mapped, e.g. 'libtorch_cpu.so'
 
@@ -84,15 +84,9 @@ def read_process(process: Path) -> ProcessMemory:
     lines = (process / 'maps').read_text(encoding='utf-8', errors='replace').splitlines()
     return ProcessMemory(
         rss_mb=resident_mb(process / 'status'),
-        peak_mb=_peak_mb(process / 'status'),
+        peak_mb=resident_mb(process / 'status', field='VmHWM'),
         libraries=frozenset(Path(line.split()[-1]).name for line in lines if '/' in line),
     )
-
-
-def _peak_mb(status: Path) -> float:
-    lines = status.read_text(encoding='ascii', errors='replace').splitlines()
-    (peak,) = [line.split()[1] for line in lines if line.startswith('VmHWM:')]
-    return int(peak) / 1024
 
 
 @contextlib.contextmanager

@@ -15,24 +15,50 @@ from taolora_ros.hardware import roofline
 # What each bench does, in the order of the page.
 _HOW = {
     'engine': 'One hop of one stream, one thread each, in turn, steady and transient tokens '
-    'mixed. Ours takes a token a hop. Peers run the same network over their window of 64 tokens '
-    'at every hop, which is what the same answer takes without state. They get their best '
-    'form: one graph, all that can be folded is folded, skip and head of the newest token alone. '
+    'mixed. Ours takes a token a hop, and runs the relation as well, as a detector does; peers '
+    'have none. Peers run the same network over their window of 64 tokens at every hop, which is '
+    'what the same answer takes without state. They get their best form: one graph, all that can '
+    'be folded is folded, skip and head of the newest token alone. '
     'Every call is timed through Python; ratios are of medians.',
-    'jitter': 'Every hop of a long run is timed; transients come in bursts.',
-    'memory': 'The default model as stored (`packed`: both paths of network and relation), the '
-    'buffers of a detector on the CPU by the memory plan, which are bounds, and the process of a '
-    'detector node after it has worked off a recording over DDS.',
-    'streams': 'Hops of S streams of the same model in one call on one thread, all tokens steady, '
-    'in turn.',
-    'offline': 'A whole recording, one thread each, in turn: ours hop by hop, as `taolora '
-    'evaluate` runs it; torch in pieces of 512 tokens, its fastest.',
+    'jitter': 'Every hop of a long run is timed, the relation included; transients come in '
+    'bursts. Of several runs, the one with the median ratio of transient to steady hops is '
+    'reported.',
+    'memory': 'The model as stored (`packed`: both paths of network and relation), the buffers of '
+    'a detector on the CPU by the memory plan, which are bounds, and the process of a detector '
+    'node after it has worked off a recording over DDS. MB are 10⁶ bytes.',
+    'ingest': 'Imu messages over DDS, publishers and subscriber a process each, every number '
+    'counted. Ours (`drained`: the intake of the detector, three fields read from the bytes) and '
+    'a plain rclpy subscriber (`plain`: typed callback, default executor, the same three fields) '
+    'take turns on one topic; then ours alone takes three topics. CPU time is that of the '
+    'process, all threads, from the first 0.1 s of messages on.',
+    'pipeline': 'Machines of 21 channels (an Imu, a JointState of five joints) at 100 Hz, watched '
+    'live by a detector process each, with the network above and the default parameters of the '
+    'node; a blow every 2.8 s on each, because an event lasts 1.3 s and is closed 1.3 s later. '
+    'A blow at row r of a hop of P rows has to wait for (P − r) periods by design, one hop at '
+    'most.',
+    'streams': 'Hops of S streams of the same model in one call on one thread, the relation '
+    'included, all tokens steady, in turn.',
+    'offline': 'A whole recording, one thread each, in turn: ours hop by hop and with the '
+    'relation, as `taolora evaluate` runs it; torch in pieces of 512 tokens, its fastest, without '
+    'a relation.',
     'kernels': 'The dual-path layer alone on a GPU, by CUDA events around replays of CUDA graphs, '
-    'in turn.',
+    'in turn. Against torch.compile ours rounds its rows as well.',
     'stream-step': 'One hop on a GPU, from host memory to host memory, beside CUDA graphs of FP16 '
-    'torch on the same network, in turn.',
+    'torch on the same network, in turn. Ours runs the relation as well; torch has none.',
 }
 _MISSING = 'not run'
+_PARTS: dict[str, type | tuple[type, ...]] = {  # of a record, and their types
+    'bench': str,
+    'command': str,
+    'date': str,
+    'versions': dict,
+    'hardware': dict,
+    'settings': dict,
+    'absence': str,
+    'results': (dict, type(None)),
+    'targets': list,
+}
+_TARGET_KEYS = {'words', 'measured', 'is_met', 'bound'}
 _US_PER_S = 1e6
 
 
@@ -40,21 +66,43 @@ def read_records(folder: Path) -> dict[str, dict[str, Any]]:
     """What the benches wrote, by bench.
 
     Raises:
-        InputError: the folder holds no such file, or one that is none.
+        InputError: the folder holds no such file, or one that is none; says what is wrong.
     """
     records: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob('*.json')):
         try:
             record = json.loads(path.read_text(encoding='utf-8'))
-            records[record['bench']] = record
-        except (ValueError, KeyError, TypeError):
-            raise InputError(
-                f'{path}: not written by a bench of speed; make it with '
-                f'`taolora bench {path.stem} --json {path}`'
-            ) from None
+        except ValueError as error:
+            raise _foreign(path, f'no JSON: {error}') from None
+        if wrong := _fault(record):
+            raise _foreign(path, wrong)
+        records[record['bench']] = record
     if not records:
         raise InputError(f'{folder}: no JSON files; make them with `taolora bench … --json`')
     return records
+
+
+def _foreign(path: Path, why: str) -> InputError:
+    return InputError(
+        f'{path}: not written by a bench of speed ({why}); make it with '
+        f'`taolora bench {path.stem} --json {path}`'
+    )
+
+
+def _fault(record: Any) -> str:
+    """What keeps a record from being one; empty where nothing does."""
+    if not isinstance(record, dict):
+        return 'no mapping'
+    for key, kinds in _PARTS.items():
+        if key not in record:
+            return f'{key!r} is missing'
+        if not isinstance(record[key], kinds):
+            return f'{key!r} is {record[key]!r:.40}'
+    for number, target in enumerate(record['targets']):
+        if not isinstance(target, dict) or (missing := _TARGET_KEYS - target.keys()):
+            lacks = ', '.join(sorted(missing)) if isinstance(target, dict) else 'all'
+            return f"'targets' {number} lacks {lacks}"
+    return ''
 
 
 def markdown(
@@ -64,7 +112,7 @@ def markdown(
 
     Args:
         records: what the benches wrote, by bench.
-        model: the default network, for the estimate.
+        model: the network of patch 8, for the estimate.
         resources: of the compiled GPU kernels, a table, or why there is none.
     """
     parts = [
@@ -72,6 +120,8 @@ def markdown(
         'Written by `taolora bench document docs/benchmarks`, not by hand: edits get lost. Where '
         'a machine had other work (its load stands beside the figures), ratios of medians within '
         'one run say more than times.',
+        'The model is that of patch 8: 21 channels, tokens of 8 rows, a window of 64 tokens, 128 '
+        'features, 3 blocks. It is larger than what the configuration makes by default, patch 4.',
         '## Targets',
         _table(_summary(records), is_text=True),
         *(part for bench in _HOW for part in _section(bench, records.get(bench))),
@@ -123,10 +173,11 @@ def _estimate(model: WatchModel) -> Iterator[str]:
     yield '## Roofline of a Jetson Orin Nano: an estimate, nothing of it is measured'
     yield '    t = launches · t₀ + max(bytes / β, operations / θ)'
     yield (
-        "β = n·64·f bytes/s from L2 where weights and states stay there, else the memory's if "
-        f'that is less; θ = n·o·f operations/s; t₀ = {roofline.LAUNCH_S * _US_PER_S:g} µs a '
-        'launch, assumed. n multiprocessors that work, f their clock, o dense INT8 operations of '
-        'each a clock. Synchronization within a launch is left out, so a real hop takes longer.'
+        'β = n·64·f bytes/s from L2 where all that the GPU holds stays there, else the '
+        "memory's if that is less; θ = n·o·f operations/s; t₀ = "
+        f'{roofline.LAUNCH_S * _US_PER_S:g} µs a launch, assumed. n multiprocessors that work, f '
+        'their clock, o dense INT8 operations of each a clock. Synchronization within a launch is '
+        'left out, so a real hop takes longer.'
     )
     head = ['board', 'streams', 'n', 'route', 'bytes', 'operations', 'launches', 'in L2', 'µs']
     rows = [head]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,37 @@ class JitterFindings:
                 at_most=1.15,
             ),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class JitterRuns:
+    """The same measured several times; the run with the median ratio speaks for all."""
+
+    runs: Sequence[JitterFindings]
+
+    @property
+    def median(self) -> JitterFindings:
+        """The run whose ratio of the medians is neither the best nor the worst."""
+        ordered = sorted(self.runs, key=lambda run: run.transient_over_steady)
+        return ordered[len(ordered) // 2]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Percentiles of the median run, and what the runs differ in."""
+        rows = [
+            {
+                'run': number + 1,
+                'steady_p50_us': run.steady.median_us,
+                'transient_p50_us': run.transient.median_us,
+                'transient_p99_minus_steady_p50_us': run.spread_us,
+                'transient_over_steady': run.transient_over_steady,
+            }
+            for number, run in enumerate(self.runs)
+        ]
+        return {**self.median.to_mapping(), 'by_run': rows}
+
+    def targets(self) -> tuple[Target, ...]:
+        """Those of the median run."""
+        return self.median.targets()
 
 
 def measure_jitter(

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from taolora_ros.evaluation.speed.targets import Target
 
-OURS, WITHOUT, TORCH_COMPILE = 'ours', 'without_low_rank', 'torch_compile_fp16'
+OURS, QUANTIZING, WITHOUT = 'ours', 'ours_quantizing', 'without_low_rank'
+TORCH_COMPILE = 'torch_compile_fp16'
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Shape:
     inputs: int  # K
     outputs: int  # N
     rank: int  # R
-    is_network: bool  # whether the default network has it
+    is_network: bool  # whether the network of patch 8 has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +39,14 @@ class KernelTimes:
         """Of the low-rank path over the same layer without one, 0.03 being 3 %."""
         return self.us[OURS] / self.us[WITHOUT] - 1.0
 
+    @property
+    def over_torch_compile(self) -> float | None:
+        """How many times faster than torch.compile in FP16; ours has to round its rows first."""
+        compiled = self.us.get(TORCH_COMPILE)
+        return None if compiled is None else compiled / self.us[QUANTIZING]
+
     def to_mapping(self) -> dict[str, Any]:
         """Plain data."""
-        compiled = self.us.get(TORCH_COMPILE)
         return {
             'rows': self.rows,
             'inputs': self.shape.inputs,
@@ -51,7 +55,7 @@ class KernelTimes:
             'low_rank_share': self.low_rank_share,
             **{f'{name}_us': us for name, us in self.us.items()},
             'low_rank_overhead': self.overhead,
-            'torch_compile_over_ours': compiled / self.us[OURS] if compiled else None,
+            'torch_compile_over_ours': self.over_torch_compile,
         }
 
 
@@ -63,41 +67,38 @@ class KernelFindings:
     absences: dict[str, str]
 
     def to_mapping(self) -> dict[str, Any]:
-        """A row a measurement."""
+        """The worst cases, and a row a measurement."""
         rows = [times.to_mapping() for times in self.times]
         keys = list(dict.fromkeys(key for row in rows for key in row))
         return {
+            **{target.figure: target.measured for target in self.targets()},
             'by_shape': [{key: row.get(key) for key in keys} for row in rows],
             'absent_peers': [{'peer': name, 'why': why} for name, why in self.absences.items()],
         }
 
     def targets(self) -> tuple[Target, ...]:
         """The worst case of each promise."""
-        network = [times for times in self.times if times.shape.is_network]
-        against = [
-            times.us[TORCH_COMPILE] / times.us[OURS]
-            for times in network
-            if TORCH_COMPILE in times.us
-        ]
+        network = [times.over_torch_compile for times in self.times if times.shape.is_network]
+        against = [ratio for ratio in network if ratio is not None]
         full = [times.overhead for times in self.times if times.low_rank_share == 1.0]
         none = [times.overhead for times in self.times if times.low_rank_share == 0.0]
         return (
             Target(
-                'torch_compile_over_ours',
-                "torch.compile FP16 / ours, least over the network's shapes",
+                'least_torch_compile_over_ours',
+                "torch.compile FP16 / ours with its rounding, least over the network's shapes",
                 min(against, default=None),
                 at_least=1.0,
             ),
             Target(
-                'low_rank_overhead',
-                'low-rank overhead where all rows take it, median over shapes',
-                float(np.median(full)) if full else None,
+                'most_low_rank_overhead_all_rows',
+                'low-rank overhead where all rows take it, most over all shapes',
+                max(full, default=None),
                 at_most=0.03,
             ),
             Target(
-                'low_rank_overhead',
-                'low-rank overhead where no row takes it, median over shapes',
-                float(np.median(none)) if none else None,
+                'most_low_rank_overhead_no_row',
+                'low-rank overhead where no row takes it, most over all shapes',
+                max(none, default=None),
                 at_most=0.01,
             ),
         )

@@ -16,6 +16,7 @@ from taolora_ros.evaluation.speed.cuda_timing import alternate_on_gpu, captured
 from taolora_ros.evaluation.speed.gpu_peers import peers_of
 from taolora_ros.evaluation.speed.kernel_findings import (
     OURS,
+    QUANTIZING,
     WITHOUT,
     KernelFindings,
     KernelTimes,
@@ -100,6 +101,6 @@ def _ours(x: Float32s, operands: Operands, share: float) -> dict[str, torch.cuda
     calls: dict[str, Callable[[], object]] = {
         OURS: lambda: dual_path_linear(fixed, layer, is_transient=mask),
         WITHOUT: lambda: dual_path_linear(fixed, layer_without, is_transient=mask),
-        'ours_quantizing': lambda: dual_path_linear(rounded(), layer, is_transient=mask),
+        QUANTIZING: lambda: dual_path_linear(rounded(), layer, is_transient=mask),
     }
     return {name: captured(call, _CALLS) for name, call in calls.items()}

@@ -1,4 +1,4 @@
-"""Bytes of the default model as stored, as saved and as run, and of a running detector."""
+"""Bytes of the model of patch 8 as stored, as saved and as run, and of a running detector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every bench runs: the default network with made-up weights, and a signal with bursts.
+"""What every bench runs: the network of patch 8 with made-up weights, and a signal with bursts.
 
 The weights come from the training code, so that ranks, scales and padding are those of a trained
 model; only the gradient steps are left out, which change values and no size.
@@ -76,7 +76,7 @@ def make_workload(
     transient_share: float = 0.1,
     seed: int = 0,
 ) -> Workload:
-    """The default network, and a signal of so many tokens.
+    """The network of patch 8, unless told otherwise, and a signal of so many tokens.
 
     Args:
         tokens: n.

@@ -1,7 +1,8 @@
 """The dual-path linear layer on the CPU: INT4 codes unpacked once, group sums in 16 bits.
 
 Neighboring outputs are summed side by side, in vectors that stay in registers through all inputs
-(`cpu_vectors`).
+(`cpu_vectors`). A and B are read as the FP16 that they are stored in, which halves what a
+transient row fetches from the cache; products and sums are FP32.
 
 M rows, K inputs, N outputs, R rank, G group size (8 or a larger power of two). N is padded with
 zeros to a multiple of 32, R to one of 8.
@@ -23,11 +24,15 @@ from taolora_ros.kernels.dual_path_linear.cpu_vectors import (
     product,
     product_wide,
     project,
+    spread,
+    spread_wide,
 )
 from taolora_ros.kernels.jit import copy, jit
 from taolora_ros.quantization.int4 import padded
 from taolora_ros.quantization.octaves import Codes
 from taolora_ros.samples import Bools, Float32s
+
+_HALVES = 2  # FP16 in the bits of a float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,25 +41,37 @@ class Operands:
 
     codes: Codes  # [K·N] int8 −7..7
     scales: Float32s  # [K/G·N]
-    down: Float32s  # [K·R] A
-    up: Float32s  # [R·N] B
+    down: Float32s  # [R/8·K·8 / 2] A, two FP16 in the bits of each float
+    up: Float32s  # [R·N / 2] B, likewise
     bias: Float32s  # [N]
+
+    @property
+    def rank(self) -> int:
+        """R."""
+        return _HALVES * self.up.size // self.bias.size
 
 
 def prepare(operands: reference.Operands) -> Operands:
-    """Lay a layer's weights out for the kernel."""
+    """Lay a layer's weights out for the kernel; A and B are rounded to FP16."""
     groups, size, outputs = operands.codes.shape
     rank = operands.up.shape[0]
     more_outputs = (0, padded(outputs, LANES) - outputs)
     more_ranks = (0, padded(rank, RANKS) - rank)
     codes = operands.codes.reshape(groups * size, outputs).astype(np.int8)
+    down = np.pad(operands.down, ((0, 0), more_ranks))
     return Operands(
         codes=np.pad(codes, ((0, 0), more_outputs)).reshape(-1),
         scales=np.pad(operands.scales, ((0, 0), more_outputs)).reshape(-1),
-        down=np.pad(operands.down, ((0, 0), more_ranks)).reshape(-1),
-        up=np.pad(operands.up, (more_ranks, more_outputs)).reshape(-1),
+        down=_paired(down.reshape(groups * size, -1, RANKS).swapaxes(0, 1)),
+        up=_paired(np.pad(operands.up, (more_ranks, more_outputs))),
         bias=np.pad(operands.bias, more_outputs),
     )
+
+
+def _paired(values: Float32s) -> Float32s:
+    """FP16 values, two in the bits of each float, `[size/2]`."""
+    pairs: Float32s = values.astype(np.float16).reshape(-1).view(np.float32)
+    return pairs
 
 
 @jit()
@@ -121,8 +138,14 @@ def add_low_rank(
 ) -> None:
     """Add (X·A)·B of one row to `total`; `hidden` `[R]` is scratch."""
     for rank in range(0, hidden.shape[0], RANKS):
-        project(x, x.shape[0], down, hidden.shape[0], rank, hidden)
-    add_dense(hidden, up, total)
+        project(x, x.shape[0], down, rank, hidden)
+    ranks, outputs, n = hidden.shape[0], total.shape[0], 0
+    while n + WIDE <= outputs:
+        spread_wide(hidden, ranks, up, outputs, n, total)
+        n += WIDE
+    while n < outputs:
+        spread(hidden, ranks, up, outputs, n, total)
+        n += LANES
 
 
 @jit()

@@ -8,7 +8,7 @@ K inputs, N outputs, R rank, G group size (8 or a larger power of two).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -59,7 +59,9 @@ def _emit_product(builder: Any, arguments: Sequence[Any], width: int) -> None:
     vectors.store(builder, builder.load(y), total, n)
 
 
-def _emit_dense(builder: Any, arguments: Sequence[Any], width: int) -> None:
+def _emit_dense(
+    builder: Any, arguments: Sequence[Any], width: int, load: Callable[..., Any] = vectors.load
+) -> None:
     """total[n…] += Σ_k x[k]·w[k, n] for `width` outputs, in several sums side by side."""
     x, inputs, w, outputs, n, total = arguments
     zero = ir.Constant(vectors.INDEX, 0)
@@ -71,7 +73,7 @@ def _emit_dense(builder: Any, arguments: Sequence[Any], width: int) -> None:
         for offset in range(_UNROLLED):
             k = builder.add(chunk, ir.Constant(vectors.INDEX, offset))
             value = vectors.splat(builder, vectors.element(builder, x, k), width)
-            weights = vectors.load(builder, w, builder.add(builder.mul(k, outputs), n), width)
+            weights = load(builder, w, builder.add(builder.mul(k, outputs), n), width)
             product = builder.fmul(value, weights, flags=_FUSED)
             chain = sums[offset % chains]
             builder.store(builder.fadd(builder.load(chain), product, flags=_FUSED), chain)
@@ -86,6 +88,7 @@ _PRODUCT = (
     *(_CODES, _FLOATS, types.intp, types.intp, _FLOATS),
 )
 _DENSE = (_FLOATS, types.intp, _FLOATS, types.intp, types.intp, _FLOATS)
+_PROJECT = (_FLOATS, types.intp, _FLOATS, types.intp, _FLOATS)
 
 
 @vectors.vector_code(*_PRODUCT)
@@ -98,24 +101,19 @@ def product_wide(builder: Any, *arguments: Any) -> None:
     _emit_product(builder, arguments, WIDE)
 
 
-@vectors.vector_code(*_DENSE)
-def project(
-    builder: Any, x: Any, inputs: Any, down: Any, ranks: Any, rank: Any, hidden: Any
-) -> None:
-    """hidden[rank…] = Σ_k x[k]·A[k, rank] for 8 ranks, two inputs in one vector."""
+@vectors.vector_code(*_PROJECT)
+def project(builder: Any, x: Any, inputs: Any, down: Any, rank: Any, hidden: Any) -> None:
+    """hidden[rank…] = Σ_k x[k]·A[k, rank] for 8 ranks in FP16, two inputs in one vector."""
     zero, pair = ir.Constant(vectors.INDEX, 0), [0] * RANKS + [1] * RANKS
     none = vectors.constant(vectors.FLOAT, 0.0, 2 * RANKS)
     chains = [vectors.variable(builder, none) for _ in range(_UNROLLED // 2)]
+    first = builder.mul(rank, inputs)  # ranks lie in blocks of 8
     with vectors.steps(builder, zero, inputs, _UNROLLED) as chunk:
         values = vectors.load(builder, x, chunk, _UNROLLED)
         for half, chain in enumerate(chains):
             k = builder.add(chunk, ir.Constant(vectors.INDEX, 2 * half))
-            rows = []
-            for one in range(2):
-                place = builder.add(k, ir.Constant(vectors.INDEX, one))
-                place = builder.add(builder.mul(place, ranks), rank)
-                rows.append(vectors.load(builder, down, place, RANKS))
-            weights = vectors.shuffle(builder, rows[0], range(2 * RANKS), other=rows[1])
+            place = builder.add(first, builder.mul(k, ir.Constant(vectors.INDEX, RANKS)))
+            weights = vectors.load_halves(builder, down, place, 2 * RANKS)
             spread = vectors.shuffle(builder, values, [2 * half + one for one in pair])
             product = builder.fmul(spread, weights, flags=_FUSED)
             builder.store(builder.fadd(builder.load(chain), product, flags=_FUSED), chain)
@@ -134,3 +132,13 @@ def dense(builder: Any, *arguments: Any) -> None:
 @vectors.vector_code(*_DENSE)
 def dense_wide(builder: Any, *arguments: Any) -> None:
     _emit_dense(builder, arguments, WIDE)
+
+
+@vectors.vector_code(*_DENSE)
+def spread(builder: Any, *arguments: Any) -> None:
+    _emit_dense(builder, arguments, LANES, vectors.load_halves)
+
+
+@vectors.vector_code(*_DENSE)
+def spread_wide(builder: Any, *arguments: Any) -> None:
+    _emit_dense(builder, arguments, WIDE, vectors.load_halves)

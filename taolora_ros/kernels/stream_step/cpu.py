@@ -1,7 +1,8 @@
 """One hop of the network for S streams on the CPU, in one compiled call.
 
-All streams pass through a layer before the next one, so that its weights are read from memory
-once; the narrow skip and relation take the P rows of one stream at a time. Nothing is allocated.
+Up to 32 streams pass through a layer before the next one, so that its weights are fetched once for
+all of them; the narrow skip and relation take the P rows of one stream at a time. Nothing is
+allocated.
 A convolution's past lies in rings that are written at one place for all streams: a ring of zeros
 is the past of a segment that starts, wherever it is written next.
 
@@ -26,7 +27,7 @@ from taolora_ros.kernels.stream_step.cpu_rows import (
     skip,
     take,
 )
-from taolora_ros.kernels.stream_step.cpu_tokens import correct
+from taolora_ros.kernels.stream_step.cpu_tokens import correct, turn_rings
 from taolora_ros.samples import Bools, Float32s, Ints
 
 _NOT_FINITE = -1  # in place of the stamp, which is never negative
@@ -98,14 +99,20 @@ def _step() -> Callable[..., int]:
             if sizes[at.CHANNELS] > 0:
                 relate(weights, scratch, rows, mask, departure[s])
         if sizes[at.HAS_CORRECTION] == 1:
-            x = inputs_of(weights, scratch, at.EMBED, streams)
-            for s in range(streams):
-                differ(weights, scratch, past[s])
-                put_token(weights, scratch, past[s], x[s])
-                for p in range(patches.shape[1]):
-                    for i in range(patches.shape[2]):
-                        prediction[s, p, i] += pending[s, p, i]
-            correct(weights, scratch, rings, places, is_transient, pending)
+            for first in range(0, streams, at.TOGETHER):
+                last = min(first + at.TOGETHER, streams)
+                x = inputs_of(weights, scratch, at.EMBED, last - first)
+                for s in range(first, last):
+                    differ(weights, scratch, past[s])
+                    put_token(weights, scratch, past[s], x[s - first])
+                    for p in range(patches.shape[1]):
+                        for i in range(patches.shape[2]):
+                            prediction[s, p, i] += pending[s, p, i]
+                masks, corrections = is_transient[first:last], pending[first:last]
+                correct(
+                    weights, scratch, rings, places, first, streams, masks, corrections
+                )  # fmt: skip
+            turn_rings(weights, places)
         for s in range(streams):
             drop_oldest(past[s], history)
         return stamp  # in the code, so that what was cached is of these sources

@@ -80,8 +80,8 @@ def apply(
     steady = floats[table[at.STEADY] : table[at.STEADY] + groups]
     codes = weights.codes[table[at.CODES] : table[at.CODES] + inputs * outputs]
     scales = floats[table[at.SCALES] : table[at.SCALES] + groups * outputs]
-    down = floats[table[at.DOWN] : table[at.DOWN] + rank * inputs]
-    up = floats[table[at.UP] : table[at.UP] + rank * outputs]
+    down = floats[table[at.DOWN] : table[at.DOWN] + rank * inputs // 2]  # two FP16 in a float
+    up = floats[table[at.UP] : table[at.UP] + rank * outputs // 2]
     first = scratch.starts[at.TURNED]
     turned = work[first : first + inputs]
     first = scratch.starts[at.ROW_SCALES]

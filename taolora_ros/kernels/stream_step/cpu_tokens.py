@@ -26,16 +26,20 @@ def correct(
     scratch: Scratch,
     rings: Float32s,
     places: Ints,
+    first: int,
+    total: int,
     is_transient: Bools,
     pending: Float32s,
 ) -> None:
-    """Correct the patches after these; the embedding's inputs are in scratch memory.
+    """Correct the patches after these of some streams; the embedding's inputs are in scratch.
 
     Args:
         weights: the network.
         scratch: memory to work in.
-        rings: of `packing.State`, as `places`.
-        places: see there.
+        rings: of `packing.State`, as `places`; of all streams.
+        places: see there; left as they are.
+        first: of these streams among all.
+        total: how many all are.
         is_transient: `[S]` the mask.
         pending: `[S, P, I]` overwritten.
     """
@@ -47,7 +51,8 @@ def correct(
         copy(token[s], y[s, :width])
     layer = at.FIRST_BLOCK
     for b in range(sizes[at.BLOCKS]):
-        _convolve(weights, scratch, rings, places, b, token)
+        ring = weights.blocks[b, at.RING] * total + first * (ring_length(weights, b) * width)
+        _convolve(weights, scratch, rings[ring:], places[b], b, token)
         gain = floats[weights.blocks[b, at.BLOCK_GAIN] : weights.blocks[b, at.BLOCK_GAIN] + width]
         x = inputs_of(weights, scratch, layer, streams)
         for s in range(streams):
@@ -79,15 +84,18 @@ def _convolve(
     weights: Weights,
     scratch: Scratch,
     rings: Float32s,
-    places: Ints,
+    place: int,
     block: int,
     token: Float32s,
 ) -> None:
-    """Add the block's convolution to the tokens `[S, d]`, and remember them as they were."""
+    """Add the block's convolution to the tokens `[S, d]`, and remember them as they were.
+
+    `rings` begin with that of the first of these streams.
+    """
     (streams, width), table = token.shape, weights.blocks[block]
     kernel, dilation = weights.sizes[at.KERNEL], table[at.DILATION]
     taps = matrix(weights.floats, table[at.TAPS], kernel, width)
-    reach, place = (kernel - 1) * dilation, places[block]
+    reach = ring_length(weights, block)
     first = scratch.starts[at.CONVOLVED]
     total = scratch.work[first : first + width]
     for s in range(streams):
@@ -95,15 +103,29 @@ def _convolve(
         for j in range(width):
             total[j] = now[j] + taps[0, j] * now[j]
         if reach > 0:
-            ring = matrix(rings, table[at.RING] * streams + s * reach * width, reach, width)
+            ring = matrix(rings, s * reach * width, reach, width)
             for lag in range(1, kernel):
                 then, tap = ring[(place + reach - lag * dilation) % reach], taps[lag]
                 for j in range(width):
                     total[j] += tap[j] * then[j]
             copy(ring[place], now)
         copy(now, total)
-    if reach > 0:
-        places[block] = (place + 1) % reach
+
+
+@jit()
+def ring_length(weights: Weights, block: int) -> int:
+    """Tokens that a ring of the block holds."""
+    length: int = (weights.sizes[at.KERNEL] - 1) * weights.blocks[block, at.DILATION]
+    return length
+
+
+@jit()
+def turn_rings(weights: Weights, places: Ints) -> None:
+    """The next token is written one place further, in all rings of a block alike."""
+    for block in range(places.shape[0]):
+        length = ring_length(weights, block)
+        if length > 0:
+            places[block] = (places[block] + 1) % length
 
 
 @jit(FUSED)

@@ -110,6 +110,11 @@ class State:
             self.rings[first : first + reach * width] = 0.0
 
 
+TOGETHER = 32  # streams that pass through a layer in one go: their scratch stays in the L2 cache
+
+_LINE = 64  # bytes
+
+
 class _Arena:
     """Arrays laid end to end."""
 
@@ -129,8 +134,18 @@ class _Arena:
         return start
 
     def joined(self) -> npt.NDArray[Any]:
-        joined: npt.NDArray[Any] = np.concatenate([np.zeros(0, self._kind), *self._parts])
+        joined = _zeros(self._size, self._kind)
+        if self._parts:
+            np.concatenate(self._parts, out=joined)
         return joined
+
+
+def _zeros(size: int, kind: type[np.generic]) -> npt.NDArray[Any]:
+    """Zeros that start with a line of the cache, so that no vector lies across two."""
+    width = np.dtype(kind).itemsize
+    zeros: npt.NDArray[Any] = np.zeros(size + _LINE // width, kind)
+    first = -zeros.ctypes.data % _LINE // width
+    return zeros[first : first + size]
 
 
 def pack(operands: StreamOperands) -> Packed:
@@ -180,7 +195,7 @@ def _place(layer: Layer, floats: _Arena, codes: _Arena) -> list[int]:
         row[DENSE] = floats.place(np.pad(layer.dense, ((0, 0), (0, outputs - layer.outputs))))
         return row
     row[WIDE] = layer.is_wide
-    row[RANK], row[DENSE] = ready.up.size // outputs, -1
+    row[RANK], row[DENSE] = ready.rank, -1
     row[UNITS], row[STEADY] = floats.place(layer.units), floats.place(layer.steady)
     row[SCALES] = floats.place(ready.scales)
     row[DOWN], row[UP] = floats.place(ready.down), floats.place(ready.up)
@@ -192,7 +207,8 @@ def start(packed: Packed, streams: int) -> State:
     """The state before the first patch of every stream."""
     sizes, layers = packed.sizes, packed.layers
     patch, row, history = (int(sizes[field]) for field in (PATCH, ROW, HISTORY))
-    rows = np.full(len(layers), streams)  # of a layer that run together
+    together = min(streams, TOGETHER)
+    rows = np.full(len(layers), together)  # of a layer that run together
     rows[0] = patch
     if sizes[CHANNELS]:
         rows[-1] = patch
@@ -202,7 +218,7 @@ def start(packed: Packed, streams: int) -> State:
         {
             X: int((rows * layers[:, INPUTS]).max()),
             Y: int((rows * layers[:, OUTPUTS]).max()),
-            TOKEN: streams * width,
+            TOKEN: together * width,
             TURNED: inputs,
             ROW_SCALES: inputs // int(sizes[GROUP]),
             RANKS: int(layers[:, RANK].max()),
@@ -213,12 +229,12 @@ def start(packed: Packed, streams: int) -> State:
     return State(
         past=np.zeros((streams, history + patch, row), np.float32),
         is_empty=np.ones(streams, np.bool_),
-        rings=np.zeros(int(reaches.sum()) * streams * width, np.float32),
+        rings=_zeros(int(reaches.sum()) * streams * width, np.float32),
         places=np.zeros(int(sizes[BLOCKS]), np.int64),
         pending=np.zeros((streams, patch, row), np.float32),
-        work=np.zeros(size, np.float32),
+        work=_zeros(size, np.float32),
         starts=starts,
-        rounded=np.zeros(inputs, np.int8),
+        rounded=_zeros(inputs, np.int8),
     )
 
 

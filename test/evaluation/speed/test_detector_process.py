@@ -10,7 +10,7 @@ from taolora_ros.errors import TaoloraError
 from taolora_ros.evaluation.speed.detector_model import write_bag
 from taolora_ros.evaluation.speed.detector_process import read_process, watch_detector
 
-STATUS = 'Name:\tpython\nVmHWM:\t  204800 kB\nVmRSS:\t  102400 kB\n'
+STATUS = 'Name:\tpython\nVmHWM:\t  250000 kB\nVmRSS:\t  125000 kB\n'
 MAPS = """\
 7f00-7f01 r-xp 00000000 08:01 1   /usr/lib/libc.so.6
 7f01-7f02 r-xp 00000000 08:01 2   /opt/my env/libtorch_cpu.so
@@ -23,8 +23,8 @@ def test_memory_and_libraries_come_from_proc(tmp_path: Path) -> None:
     (tmp_path / 'status').write_text(STATUS)
     (tmp_path / 'maps').write_text(MAPS)
     process = read_process(tmp_path)
-    assert process.rss_mb == 100.0
-    assert process.peak_mb == 200.0
+    assert process.rss_mb == 128.0
+    assert process.peak_mb == 256.0
     assert process.libraries == {'libc.so.6', 'libtorch_cpu.so'}
     assert process.has_torch
     assert not process.has_compiler

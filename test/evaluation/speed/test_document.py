@@ -83,11 +83,24 @@ def test_records_are_read_by_their_bench(tmp_path: Path) -> None:
     assert read_records(tmp_path) == {'engine': engine()}
 
 
-@pytest.mark.parametrize('text', ['{', '[]', '{"figures": 1}'])
-def test_a_foreign_file_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ('text', 'why'),
+    [
+        ('{', 'no JSON: '),
+        ('[]', 'no mapping'),
+        ('{"figures": 1}', "'bench' is missing"),
+        (json.dumps({**engine(), 'results': [1]}), r"'results' is \[1\]"),
+        (json.dumps({**engine(), 'targets': None}), "'targets' is None"),
+        (json.dumps(engine(targets=[{'words': 'hop'}])), "'targets' 0 lacks bound, is_met, meas"),
+        (json.dumps(engine(targets=[7])), "'targets' 0 lacks all"),
+    ],
+)
+def test_a_foreign_file_is_refused_in_one_line(tmp_path: Path, text: str, why: str) -> None:
     (tmp_path / 'engine.json').write_text(text)
-    with pytest.raises(InputError, match=r'engine\.json: not written by a bench of speed'):
+    said = r'engine\.json: not written by a bench of speed \(' + why
+    with pytest.raises(InputError, match=said) as refused:
         read_records(tmp_path)
+    assert '\n' not in str(refused.value)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taolora_ros.evaluation.speed.jitter import JitterFindings, measure_jitter
+from taolora_ros.evaluation.speed.jitter import JitterFindings, JitterRuns, measure_jitter
 from taolora_ros.evaluation.speed.timing import Times
 from taolora_ros.evaluation.speed.workload import Workload
 from taolora_ros.samples import Float32s
@@ -41,3 +41,14 @@ def test_a_few_slow_transient_hops_miss_the_target() -> None:
     late = np.r_[np.full(95, 20.0), np.full(5, 200.0)]
     findings = JitterFindings(Times(np.full(100, 20.0)), Times(late))
     assert [target.is_met for target in findings.targets()] == [False, True]
+
+
+def test_of_several_runs_the_median_one_speaks() -> None:
+    steady = Times(np.full(10, 20.0))
+    runs = [JitterFindings(steady, Times(np.full(10, us))) for us in (26.0, 21.0, 22.0)]
+    found = JitterRuns(runs)
+    figures = found.to_mapping()
+    assert figures['transient_over_steady'] == pytest.approx(1.1)
+    assert [row['run'] for row in figures['by_run']] == [1, 2, 3]
+    assert [row['transient_p50_us'] for row in figures['by_run']] == [26.0, 21.0, 22.0]
+    assert [target.measured for target in found.targets()] == [2.0, pytest.approx(1.1)]
