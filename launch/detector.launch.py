@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
@@ -109,6 +111,9 @@ def detector(context: LaunchContext) -> list[Node]:
         if not (source and separator and target):
             raise ValueError(f'topics: {rule!r} is no remapping; write /from:=/to')
         remappings.append((source, target))
+    params_file = value('params_file')
+    if params_file and not Path(params_file).is_file():  # launch would start the node without it
+        raise ValueError(f'params_file: {params_file!r} is no file')
     parameters = {
         'use_sim_time': value('use_sim_time') == 'true',
         'autostart': value('autostart') == 'true',
@@ -120,7 +125,7 @@ def detector(context: LaunchContext) -> list[Node]:
             executable='detector',
             name='taolora_detector',
             namespace=value('namespace'),
-            parameters=[*filter(None, [value('params_file')]), parameters],
+            parameters=[*filter(None, [params_file]), parameters],
             remappings=remappings,
             ros_arguments=['--log-level', value('log_level')],
             respawn=value('respawn') == 'true',

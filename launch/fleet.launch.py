@@ -3,7 +3,9 @@
     ros2 launch taolora_ros fleet.launch.py model:=arm.safetensors robots:="robot1 robot2"
 
 The artifact names topics as one robot spells them when it is alone, e.g. /imu/data. Robot robot1
-publishes /robot1/imu/data; `topics` lists those that are moved into the namespace so.
+publishes /robot1/imu/data; `topics` lists those that are moved into the namespace so: all that
+the artifact watches, unless the robots share one. detector.launch.py's other arguments, such as
+config and params_file, hold for all robots.
 """
 
 from __future__ import annotations

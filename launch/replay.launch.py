@@ -34,7 +34,7 @@ ARGUMENTS = (
 
 
 def generate_launch_description() -> LaunchDescription:
-    """The detector under the recording's time; all ends when the recording does."""
+    """The detector under the recording's time; when one of the two ends, so does all."""
     replay = Node(
         package='taolora_ros',
         executable='replay',
@@ -55,12 +55,12 @@ def generate_launch_description() -> LaunchDescription:
             'use_sim_time': 'true',
         }.items(),
     )
-    end = EmitEvent(event=Shutdown(reason='the recording is over'))
+    end = EmitEvent(event=Shutdown(reason='the recording is over, or the detector has ended'))
     return LaunchDescription(
         [
             *ARGUMENTS,
             detector,
             replay,
-            RegisterEventHandler(OnProcessExit(target_action=replay, on_exit=[end])),
+            RegisterEventHandler(OnProcessExit(on_exit=[end])),
         ]
     )

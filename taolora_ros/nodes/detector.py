@@ -40,7 +40,7 @@ class Detector(LifecycleNode):
         Raises:
             ConfigError: a parameter with an unknown name, of a wrong type or out of range.
         """
-        super().__init__('taolora_detector', automatically_declare_parameters_from_overrides=True)
+        super().__init__('taolora_detector')
         bridge_logs(self)
         self.exit_code: int | None = None
         self._settings = Parameters(

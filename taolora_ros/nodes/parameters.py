@@ -86,8 +86,8 @@ def _setting(owner: type[Any], name: str, hint: Any, facts: Mapping[str, Any]) -
 class Parameters:
     """The parameters of a node, and which of them the user has set.
 
-    The node has to be made with `automatically_declare_parameters_from_overrides`: that is how
-    an override that no setting knows comes to light.
+    It reads the node's overrides itself: rclpy shows them only by declaring them, refuses those
+    that hold an empty list, as `ros2 param dump` writes them, and says nothing of unknown names.
     """
 
     def __init__(self, node: Node, settings: Sequence[Setting]) -> None:
@@ -100,7 +100,7 @@ class Parameters:
         self._settings = {setting.name: setting for setting in settings}
         self._on_change: Callable[[Mapping[str, Any]], None] | None = None
         self._is_showing = False
-        overrides = typing.cast(dict[str, Parameter], node.get_parameters_by_prefix(''))
+        overrides: dict[str, Parameter] = node._parameter_overrides
         for name in overrides:
             if name not in self._settings and not name.startswith(FOREIGN):
                 known = nearest(name, self._settings)
@@ -112,14 +112,16 @@ class Parameters:
         node.add_on_set_parameters_callback(self._review)
 
     def _declare(self, setting: Setting, override: Parameter | None) -> Any:
-        value = None if override is None else override.value
-        if override is not None:
-            self._node.undeclare_parameter(setting.name)
         self._node.declare_parameter(
             setting.name, setting.kind, setting.descriptor, ignore_override=True
         )
-        if value is None:
+        if override is None:
             return None
+        value: Any = override.value
+        if value is None:  # how an empty list arrives, which has no type
+            value = []
+        if value == [] and setting.kind is Kind.STRING_ARRAY:
+            return value
         if setting.kind is Kind.DOUBLE and type(value) is int:
             value = float(value)  # `-p detection.merge_s:=1` means 1.0
         if Kind.from_parameter_value(value) is not setting.kind:

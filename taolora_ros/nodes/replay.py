@@ -61,7 +61,7 @@ class Replay(Node):
             ConfigError: a parameter that is not valid.
             BagError: a recording that can't be played.
         """
-        super().__init__('taolora_replay', automatically_declare_parameters_from_overrides=True)
+        super().__init__('taolora_replay')
         bridge_logs(self)
         self.exit_code: int | None = None
         parameters = Parameters(self, settings_of(ReplayOptions))

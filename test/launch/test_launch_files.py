@@ -11,7 +11,13 @@ pytest.importorskip('launch.actions', reason='needs the launch system of ROS 2')
 pytest.importorskip('launch_ros.actions', reason='needs launch_ros')
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import IncludeLaunchDescription, OpaqueFunction, RegisterEventHandler
+from launch.actions import (
+    EmitEvent,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+)
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
 from launch_ros.actions import Node
 
@@ -89,12 +95,27 @@ def test_a_remapping_that_is_none_is_refused() -> None:
         _detector(model='/m.safetensors', topics='/imu')
 
 
-def test_replay_starts_both_nodes_and_ends_with_the_recording() -> None:
-    entities = _description(REPLAY).entities
-    kinds = [type(entity) for entity in entities]
+def test_a_parameter_file_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"params_file: '/nowhere\.yaml' is no file"):
+        _detector(model='/m.safetensors', params_file='/nowhere.yaml')
+
+
+def test_replay_starts_both_nodes_and_ends_with_either() -> None:
+    description = _description(REPLAY)
+    kinds = [type(entity) for entity in description.entities]
     assert IncludeLaunchDescription in kinds
-    assert Node in kinds
-    assert RegisterEventHandler in kinds
+    (node,) = (entity for entity in description.entities if isinstance(entity, Node))
+    (registered,) = (
+        entity for entity in description.entities if isinstance(entity, RegisterEventHandler)
+    )
+    detector, _ = _detector(model='/m.safetensors')
+    for action in (node, detector):
+        exited = ProcessExited(
+            action=action, name='', cmd=[], cwd=None, env=None, pid=1, returncode=1
+        )
+        assert registered.event_handler.matches(exited)
+        (end,) = registered.event_handler.handle(exited, LaunchContext())
+        assert isinstance(end, EmitEvent)
 
 
 def test_parameters_of_the_node_can_be_launch_arguments() -> None:

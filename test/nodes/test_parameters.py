@@ -65,7 +65,6 @@ def make(nodes: list[Node]) -> Make:
         node = rclpy.create_node(
             'probe',
             cli_args=['--ros-args', *arguments] if arguments else None,
-            automatically_declare_parameters_from_overrides=True,
         )
         nodes.append(node)
         return Parameters(node, settings_of(Outer) + settings_of(Other))
@@ -139,6 +138,7 @@ def test_a_whole_number_will_do_where_any_number_will(make: Make) -> None:
         ({'on': 1}, r'on: expected bool, got 1'),
         ({'inner__size': 10}, r'inner\.size: .*out of range'),
         ({'names': '[1, 2]'}, r'names: expected string array'),
+        ({'inner__size': '[]'}, r'inner\.size: expected integer, got \[\]'),
     ],
 )
 def test_an_override_that_cannot_be_is_refused_at_start(
@@ -152,6 +152,10 @@ def test_an_override_that_cannot_be_is_refused_at_start(
 def test_a_choice_that_does_not_exist_is_refused_with_those_that_do(make: Make) -> None:
     with pytest.raises(ConfigError, match="color: 'green' is none of red, blue"):
         make(color='green').fill(Outer())
+
+
+def test_an_empty_list_as_ros2_param_dump_writes_it_is_one(make: Make) -> None:
+    assert make(names='[]').fill(Outer(names=('a',))).names == ()
 
 
 def test_ros_own_parameters_pass(make: Make, nodes: list[Node]) -> None:
