@@ -1,0 +1,139 @@
+"""The two subscribers of `taolora bench ingest`, and what they cost.
+
+Run one as `python -m taolora_ros.nodes.listeners drained 25000 10000 /imu0`; it ends once
+so many messages of every topic have come, or nothing comes any more, and prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Imu
+
+from taolora_ros.config import IngestConfig
+from taolora_ros.ingest.intake import Intake
+from taolora_ros.ingest.types import TypeRegistry
+from taolora_ros.nodes.detector import DISCOVERY_S
+from taolora_ros.nodes.intake import TopicIntake
+from taolora_ros.nodes.load import NUMBER
+from taolora_ros.nodes.options import DetectorOptions
+from taolora_ros.nodes.process import serve
+
+FIELDS = ('angular_velocity.z', 'linear_acceleration.x', 'linear_acceleration.z')
+_LOOK_S = 0.1  # between two looks at the clocks
+_QUIET_LOOKS = 20  # without a message, after which nothing more will come
+
+
+class Listener(Node):
+    """Counts every number once, and notes the CPU time that passes while messages come."""
+
+    def __init__(self, messages: int, topics: Sequence[str]) -> None:
+        """Expect messages; a kind of listener subscribes.
+
+        Args:
+            messages: how many will be published on each topic.
+            topics: where.
+        """
+        super().__init__('listener')
+        self.exit_code: int | None = None
+        self.received = 0
+        self._expected = messages * len(topics)
+        self._seen = {topic: bytearray(messages) for topic in topics}
+        self._looks: list[tuple[int, float]] = []  # received, CPU time in s
+        self._quiet = 0
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_LOOK_S, self._look, clock=self._steady)
+
+    def take(self, topic: str, number: float) -> None:
+        """Count one message."""
+        self._seen[topic][int(number)] = 1
+        self.received += 1
+
+    def _look(self) -> None:
+        cpu_s = time.process_time()
+        if not self.received:
+            return
+        if not self._looks or self.received > self._looks[-1][0]:
+            self._looks.append((self.received, cpu_s))
+            self._quiet = 0
+        else:
+            self._quiet += 1
+        if self.received >= self._expected or self._quiet >= _QUIET_LOOKS:
+            self.exit_code = 0
+
+    def leave(self) -> None:
+        """Say what was found, with the CPU time from the first look to the last."""
+        if not self._looks:
+            return
+        distinct = sum(sum(seen) for seen in self._seen.values())
+        (first, from_s), (last, to_s) = self._looks[0], self._looks[-1]
+        found = {
+            'received': distinct,
+            'repeated': self.received - distinct,
+            'timed_messages': last - first,
+            'cpu_s': to_s - from_s,
+        }
+        print(json.dumps(found), flush=True)
+
+
+class Drained(Listener):
+    """The detector's way: serialized messages drained on a timer, fields read from the bytes."""
+
+    def __init__(self, messages: int, queue: int, topics: Sequence[str]) -> None:
+        super().__init__(messages, topics)
+        self._topics = TopicIntake(self, topics, depth=queue, is_simulated=False)
+        channels = [f'{topic}:{field}' for topic in topics for field in FIELDS]
+        self._intake = Intake(channels, IngestConfig(), TypeRegistry())
+        self.create_timer(DetectorOptions().drain_s, self._drain, clock=self._steady)
+        self.create_timer(DISCOVERY_S, self._topics.discover, clock=self._steady)
+
+    def _drain(self) -> None:
+        for message in self._topics.drain():
+            self._intake.push(message)
+            (number,) = NUMBER.unpack_from(message.data, len(message.data) - NUMBER.size)
+            self.take(message.topic, number)
+
+
+class Plain(Listener):
+    """The usual way: a callback a message, which comes as an object of its type."""
+
+    def __init__(self, messages: int, queue: int, topics: Sequence[str]) -> None:
+        super().__init__(messages, topics)
+        qos = QoSProfile(depth=queue, reliability=ReliabilityPolicy.RELIABLE)
+        self._values = (0.0, 0.0, 0.0)
+        for topic in topics:
+            self.create_subscription(Imu, topic, partial(self._hear, topic), qos)
+
+    def _hear(self, topic: str, message: Imu) -> None:
+        self._values = (
+            message.angular_velocity.z,
+            message.linear_acceleration.x,
+            message.linear_acceleration.z,
+        )
+        self.take(topic, message.linear_acceleration_covariance[8])
+
+
+KINDS = {'drained': Drained, 'plain': Plain}
+
+
+def main() -> None:
+    """Listen as a process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('kind', choices=KINDS)
+    parser.add_argument('messages', type=int)
+    parser.add_argument('queue', type=int)
+    parser.add_argument('topics', nargs='+')
+    options = parser.parse_args()
+    kind = KINDS[options.kind]
+    serve(lambda: kind(options.messages, options.queue, options.topics), args=[])
+
+
+if __name__ == '__main__':
+    main()
