@@ -26,6 +26,8 @@ from taolora_ros.training.trainer import train
 
 # Nodes under test talk on this machine alone; figures need no screen.
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+# A process that is killed leaves its shared memory locked, and others that meet it spin for ever.
+os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
 os.environ['MPLBACKEND'] = 'Agg'
 # Where there is no GPU, Triton's interpreter stands in for it; it looks when it is imported.
 if not cuda_devices()[0]:
