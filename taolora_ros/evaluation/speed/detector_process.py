@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import socket
 import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from taolora_ros.errors import TaoloraError
+from taolora_ros.evaluation.speed.processes import Started, own_graph, started
 from taolora_ros.monitoring import resident_mb
 
 _DETECTOR, _REPLAY = 'taolora_ros.nodes.detector', 'taolora_ros.nodes.replay'
 _PATIENCE_S = 180.0  # beyond the length of the bag, for the nodes to start and to find each other
-_LEAVE_S = 20.0
-_FIRST_PORT, _MOST_DOMAINS = 32768, 101  # as in ament's domain_coordinator
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +47,27 @@ def watch_detector(artifact: Path, bag: Path, *, folder: Path, length_s: float) 
         TaoloraError: one of the two failed; quotes its last words.
     """
     with contextlib.ExitStack() as stack:
-        domain = stack.enter_context(_own_domain())
-        environment = {
-            **os.environ,
-            'ROS_DOMAIN_ID': str(domain),
-            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-            'ROS_LOG_DIR': str(folder),
-        }
-        detector = stack.enter_context(
-            _node(_DETECTOR, f'model:={artifact}', folder / 'detector.txt', environment)
-        )
-        replay = stack.enter_context(
-            _node(_REPLAY, f'bag:={bag}', folder / 'replay.txt', environment)
-        )
+        environment = stack.enter_context(own_graph(folder))
+
+        def start(module: str, parameter: str, name: str) -> Started:
+            arguments = ['--ros-args', '-p', parameter]
+            return stack.enter_context(
+                started(module, arguments, name=name, folder=folder, environment=environment)
+            )
+
+        detector = start(_DETECTOR, f'model:={artifact}', 'detector')
+        replay = start(_REPLAY, f'bag:={bag}', 'replay')
         try:
-            status = replay.wait(timeout=length_s + _PATIENCE_S)
+            status = replay.process.wait(timeout=length_s + _PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise TaoloraError(
                 f'the bag was not played to the detector within {length_s + _PATIENCE_S:.0f} s: '
-                f'{_last_words(folder / "detector.txt")}'
+                f'{detector.last_words()}'
             ) from None
-        if status != 0 or detector.poll() is not None:
-            name = 'replay' if status else 'detector'
-            raise TaoloraError(f'the {name} node failed: {_last_words(folder / f"{name}.txt")}')
-        return read_process(Path('/proc') / str(detector.pid))
+        if status != 0 or detector.process.poll() is not None:
+            failed = replay if status else detector
+            raise TaoloraError(f'the {failed.name} node failed: {failed.last_words()}')
+        return read_process(Path('/proc') / str(detector.process.pid))
 
 
 def read_process(process: Path) -> ProcessMemory:
@@ -87,42 +78,3 @@ def read_process(process: Path) -> ProcessMemory:
         peak_mb=resident_mb(process / 'status', field='VmHWM'),
         libraries=frozenset(Path(line.split()[-1]).name for line in lines if '/' in line),
     )
-
-
-@contextlib.contextmanager
-def _own_domain() -> Iterator[int]:
-    """A DDS domain that nobody else on this machine has claimed, for as long as it is needed."""
-    for domain in range(1, _MOST_DOMAINS):
-        with socket.socket() as claim:
-            try:
-                claim.bind(('', _FIRST_PORT + domain))
-            except OSError:
-                continue
-            yield domain
-            return
-    raise TaoloraError('every DDS domain from 1 to 100 is taken on this machine; try again later')
-
-
-@contextlib.contextmanager
-def _node(
-    module: str, parameter: str, output: Path, environment: dict[str, str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, '-m', module, '--ros-args', '-p', parameter]
-    with output.open('wb') as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment)
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            try:
-                process.wait(timeout=_LEAVE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _last_words(output: Path) -> str:
-    lines = output.read_text(encoding='utf-8', errors='replace').split('\n')
-    said = [line for line in lines if line.strip()]
-    return said[-1] if said else 'it said nothing'
