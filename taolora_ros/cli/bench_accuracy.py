@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
 import os
-import platform
 import shlex
 import sys
 import tempfile
@@ -26,7 +24,6 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from taolora_ros import __version__
 from taolora_ros.bags import read_recording
 from taolora_ros.config import IngestConfig, to_mapping
 from taolora_ros.errors import ConfigError, nearest
@@ -37,6 +34,8 @@ from taolora_ros.evaluation.accuracy.subjects import ArmJob, ArmRecording
 from taolora_ros.evaluation.accuracy.tables import print_findings
 from taolora_ros.evaluation.accuracy.workers import Workers
 from taolora_ros.evaluation.events import Truth
+from taolora_ros.evaluation.speed.record import versions
+from taolora_ros.hardware.probe import probe
 from taolora_ros.simulation.faults import CHANNELS
 from taolora_ros.simulation.recording import SimulationConfig
 from taolora_ros.simulation.simulate import simulate
@@ -149,18 +148,15 @@ def _facts(request: Request, *, quick: bool) -> dict[str, Any]:
     arm = settings.detector_config(
         ARM_CHANNELS, settings.ARM_RATE_HZ, warmup_s=settings.ARM_WARMUP_S
     )
+    machine = probe()
     return {
         'command': shlex.join(['taolora', *sys.argv[1:]]),
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        'versions': {
-            'taolora_ros': __version__,
-            'python': platform.python_version(),
-            **{name: _version(name) for name in _PACKAGES},
-        },
+        'versions': versions(_PACKAGES),
         'machine': {
             'cores': os.cpu_count(),
-            'cpu': _cpu_model(),
-            'architecture': platform.machine(),
+            'cpu': machine.processor,
+            'architecture': machine.architecture,
         },
         'settings': {
             'quick': quick,
@@ -175,20 +171,3 @@ def _facts(request: Request, *, quick: bool) -> dict[str, Any]:
             'arm_config': to_mapping(arm),
         },
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _cpu_model() -> str:
-    """As Linux tells it; what Python knows elsewhere."""
-    try:
-        lines = Path('/proc/cpuinfo').read_text(encoding='utf-8').splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.processor()

@@ -7,7 +7,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
@@ -49,16 +49,21 @@ def record(
         'bench': bench,
         'command': shlex.join(['taolora', *sys.argv[1:]]),
         'date': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        'versions': {
-            'taolora_ros': __version__,
-            'python': platform.python_version(),
-            **{name: _version(name) for name in _PACKAGES},
-        },
+        'versions': versions(_PACKAGES),
         'hardware': {**machine.facts(), 'load': _load()},
         'settings': dict(settings),
         'absence': absence,
         'results': findings.to_mapping() if findings else None,
         'targets': [target.to_mapping() for target in findings.targets()] if findings else [],
+    }
+
+
+def versions(packages: Iterable[str]) -> dict[str, str | None]:
+    """Of this package, of Python and of these packages; None where one is not installed."""
+    return {
+        'taolora_ros': __version__,
+        'python': platform.python_version(),
+        **{name: _version(name) for name in packages},
     }
 
 
