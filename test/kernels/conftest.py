@@ -69,6 +69,19 @@ def _linear_cpu(
     return y
 
 
+@pytest.fixture
+def poisoned_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fresh tensors hold what no kernel writes."""
+    torch = pytest.importorskip('torch')
+    empty = torch.empty
+
+    def poisoned(*size: object, **options: object) -> object:
+        fresh = empty(*size, **options)
+        return fresh.fill_(float('nan') if fresh.is_floating_point() else _POISON)
+
+    monkeypatch.setattr(torch, 'empty', poisoned)
+
+
 ENGINES = {
     'reference': Engine(quantize.quantize, rotate.rotate, linear.dual_path_linear),
     'cpu': Engine(_quantize_cpu, _rotate_cpu, _linear_cpu),

@@ -26,17 +26,7 @@ SHAPES = [  # rows, groups, group, outputs, rank
 ]
 MASKS = {'steady': 0.0, 'mixed': 0.3, 'transient': 1.0}
 
-
-@pytest.fixture(autouse=True)
-def _poison(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outputs hold what no kernel writes."""
-    empty = torch.empty
-
-    def poisoned(*size: object, **options: object) -> object:
-        fresh = empty(*size, **options)
-        return fresh.fill_(float('nan') if fresh.is_floating_point() else -128)
-
-    monkeypatch.setattr(torch, 'empty', poisoned)
+pytestmark = pytest.mark.usefixtures('poisoned_torch')
 
 
 def there(values: np.ndarray) -> object:

@@ -17,17 +17,7 @@ DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
 SHAPES = [(1, 1, 32), (19, 5, 32), (3, 3, 8), (17, 2, 64), (5, 1, 256)]  # rows, groups, group
 MASKS = {'steady': 0.0, 'mixed': 0.4, 'transient': 1.0}
 
-
-@pytest.fixture(autouse=True)
-def _poison(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outputs hold what no kernel writes."""
-    empty = torch.empty
-
-    def poisoned(*size: object, **options: object) -> object:
-        fresh = empty(*size, **options)
-        return fresh.fill_(float('nan') if fresh.is_floating_point() else -128)
-
-    monkeypatch.setattr(torch, 'empty', poisoned)
+pytestmark = pytest.mark.usefixtures('poisoned_torch')
 
 
 def there(values: np.ndarray) -> object:
