@@ -16,6 +16,9 @@ from taolora_ros.kernels.quantize import reference as quantize
 from taolora_ros.kernels.quantize.reference import Quantized
 from taolora_ros.kernels.rotate import cpu as rotate_cpu
 from taolora_ros.kernels.rotate import reference as rotate
+from taolora_ros.kernels.rotate.reference import units
+from taolora_ros.kernels.stream_step.operands import Block, Correction, Layer, StreamOperands
+from taolora_ros.quantization.int4 import padded
 
 _POISON = -128  # a code that none may be
 
@@ -67,6 +70,100 @@ def _linear_cpu(
         y,
     )
     return y
+
+
+def _random_layer(
+    rng: np.random.Generator, inputs: int, outputs: int, *, group: int, rank: int, dense: bool
+) -> Layer:
+    groups = inputs // group
+    codes = rng.integers(-7, 8, (groups, group, outputs)).astype(np.float32)
+    scales = (rng.uniform(0.1, 0.3, (groups, outputs)) / np.sqrt(inputs)).astype(np.float32)
+
+    def halves(*size: int) -> np.ndarray:
+        return (rng.normal(size=size) / 16).astype(np.float16).astype(np.float32)
+
+    return Layer(
+        units=units(rng.integers(-8, 9, inputs).astype(np.int8), group),
+        steady=np.full(groups, 0.4, np.float32),
+        linear=linear.Operands(
+            codes=codes,
+            scales=scales,
+            down=halves(inputs, rank),
+            up=halves(rank, outputs),
+            bias=halves(outputs),
+        ),
+        is_wide=bool(rng.random() < 0.3),
+        dense=(codes * scales[:, None]).reshape(inputs, outputs) if dense else None,
+    )
+
+
+def _random_network(
+    *,
+    patch: int = 4,
+    inputs: int = 5,
+    channels: int = 3,
+    order: int = 10,
+    blocks: int | None = 1,
+    kernel: int = 3,
+    group: int = 32,
+    rank: int = 2,
+    hidden: int | None = None,
+    dense: bool = False,
+    activation: Activation = Activation.TIME_AWARE,
+) -> StreamOperands:
+    rng = np.random.default_rng(inputs + order)
+    width = max(32, group)
+    features = hidden or 2 * width
+
+    def make(rows: int, columns: int, rank: int = rank) -> Layer:
+        return _random_layer(rng, rows, columns, group=group, rank=rank, dense=dense)
+
+    def block(index: int) -> Block:
+        return Block(
+            taps=(rng.normal(size=(kernel, width)) / 4).astype(np.float32),
+            dilation=kernel**index,
+            gain=rng.uniform(0.5, 1.5, width).astype(np.float32),
+            expand=make(width, 2 * features),
+            contract=make(features, width, max(rank - 1, 0)),  # ranks differ between layers
+        )
+
+    correction = None
+    if blocks is not None:
+        correction = Correction(
+            embed=make(padded(inputs, group) + padded(patch * inputs, group), width),
+            blocks=tuple(block(index) for index in range(blocks)),
+            gain=rng.uniform(0.5, 1.5, width).astype(np.float32),
+            head=make(width, patch * inputs),
+        )
+    return StreamOperands(
+        patch=patch,
+        group=group,
+        activation=activation,
+        spread=rng.uniform(0.1, 0.5, inputs).astype(np.float32),
+        own=(rng.normal(size=(order, inputs)) / 8).astype(np.float32),
+        skip=make(padded(inputs, group) + padded((order - 1) * inputs, group), inputs),
+        correction=correction,
+        relation=make(padded(4 * channels, group), channels) if channels else None,
+        lags=(0, 1, 3, 7),
+        rms_floor=1e-6,
+    )
+
+
+@pytest.fixture
+def network() -> Callable[..., StreamOperands]:
+    """Makes a network with random weights; without a correction where `blocks` is None."""
+    return _random_network
+
+
+def _relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+    scale = np.abs(expected).max(initial=0.0)
+    return float(np.abs(found - expected).max(initial=0.0) / scale) if scale else 0.0
+
+
+@pytest.fixture
+def error() -> Callable[[np.ndarray, np.ndarray], float]:
+    """The largest difference beside the largest magnitude."""
+    return _relative_error
 
 
 @pytest.fixture

@@ -2,92 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from taolora_ros.config import Activation
-from taolora_ros.kernels.dual_path_linear.reference import Operands
-from taolora_ros.kernels.rotate.reference import units
 from taolora_ros.kernels.stream_step import packing, reference
 from taolora_ros.kernels.stream_step.cpu import stream_step
-from taolora_ros.kernels.stream_step.operands import Block, Correction, Layer, StreamOperands
-from taolora_ros.quantization.int4 import padded
+from taolora_ros.kernels.stream_step.operands import StreamOperands
+
+Network = Callable[..., StreamOperands]
+Error = Callable[[np.ndarray, np.ndarray], float]
 
 HOPS = 24
-
-
-def layer(
-    rng: np.random.Generator, inputs: int, outputs: int, *, group: int, rank: int, dense: bool
-) -> Layer:
-    groups = inputs // group
-    codes = rng.integers(-7, 8, (groups, group, outputs)).astype(np.float32)
-    scales = (rng.uniform(0.1, 0.3, (groups, outputs)) / np.sqrt(inputs)).astype(np.float32)
-    return Layer(
-        units=units(rng.integers(-8, 9, inputs).astype(np.int8), group),
-        steady=np.full(groups, 0.4, np.float32),
-        linear=Operands(
-            codes=codes,
-            scales=scales,
-            down=(rng.normal(size=(inputs, rank)) / 16).astype(np.float16).astype(np.float32),
-            up=(rng.normal(size=(rank, outputs)) / 16).astype(np.float16).astype(np.float32),
-            bias=(rng.normal(size=outputs) / 16).astype(np.float32),
-        ),
-        is_wide=bool(rng.random() < 0.3),
-        dense=(codes * scales[:, None]).reshape(inputs, outputs) if dense else None,
-    )
-
-
-def network(
-    *,
-    patch: int = 4,
-    inputs: int = 5,
-    channels: int = 3,
-    order: int = 10,
-    blocks: int | None = 2,
-    kernel: int = 3,
-    group: int = 32,
-    rank: int = 2,
-    dense: bool = False,
-    activation: Activation = Activation.TIME_AWARE,
-) -> StreamOperands:
-    """A network with random weights; without a correction where `blocks` is None."""
-    rng = np.random.default_rng(inputs + order)
-    width = max(32, group)
-
-    def make(rows: int, columns: int) -> Layer:
-        return layer(rng, rows, columns, group=group, rank=rank, dense=dense)
-
-    def block(index: int) -> Block:
-        return Block(
-            taps=(rng.normal(size=(kernel, width)) / 4).astype(np.float32),
-            dilation=kernel**index,
-            gain=rng.uniform(0.5, 1.5, width).astype(np.float32),
-            expand=make(width, 4 * width),
-            contract=make(2 * width, width),
-        )
-
-    correction = None
-    if blocks is not None:
-        correction = Correction(
-            embed=make(padded(inputs, group) + padded(patch * inputs, group), width),
-            blocks=tuple(block(index) for index in range(blocks)),
-            gain=np.ones(width, np.float32),
-            head=make(width, patch * inputs),
-        )
-    return StreamOperands(
-        patch=patch,
-        group=group,
-        activation=activation,
-        spread=rng.uniform(0.1, 0.5, inputs).astype(np.float32),
-        own=(rng.normal(size=(order, inputs)) / 8).astype(np.float32),
-        skip=make(padded(inputs, group) + padded((order - 1) * inputs, group), inputs),
-        correction=correction,
-        relation=make(padded(4 * channels, group), channels) if channels else None,
-        lags=(0, 1, 3, 7),
-        rms_floor=1e-6,
-    )
 
 
 @pytest.mark.parametrize('streams', [1, 3])
@@ -110,8 +39,10 @@ def network(
     ],
     ids=str,
 )
-def test_a_hop_is_what_the_reference_says(streams: int, shape: dict[str, Any]) -> None:
-    operands = network(**shape)
+def test_a_hop_is_what_the_reference_says(
+    streams: int, shape: dict[str, Any], network: Network, error: Error
+) -> None:
+    operands = network(**{'blocks': 2, **shape})
     packed, rng = packing.pack(operands), np.random.default_rng(streams)
     state = packing.start(packed, streams)
     size = (streams, operands.patch, operands.inputs)
@@ -130,12 +61,12 @@ def test_a_hop_is_what_the_reference_says(streams: int, shape: dict[str, Any]) -
         prediction[:], departure[:] = np.nan, np.nan
         stream_step(packed, state, patches, is_transient, prediction, departure)
         expected = reference.stream_step(operands, before, patches, is_transient)
-        assert _error(prediction, expected.prediction) <= 1e-5
-        assert _error(departure, expected.departure) <= 1e-5
+        assert error(prediction, expected.prediction) <= 1e-5
+        assert error(departure, expected.departure) <= 1e-5
         after = as_reference(operands, packed, state)
         np.testing.assert_array_equal(after.past, before.past)
-        errors.append(_error(after.pending, before.pending))
-        errors.extend(map(_error, after.tokens, before.tokens))
+        errors.append(error(after.pending, before.pending))
+        errors.extend(map(error, after.tokens, before.tokens))
     # Where an inner layer's input lies between two codes, its last bit decides which: a rare
     # token differs by what one code is worth.
     assert np.mean(np.array(errors) <= 1e-5) >= 0.9
@@ -157,15 +88,9 @@ def as_reference(
     return reference.State(past, state.is_empty.copy(), tokens, state.pending.copy())
 
 
-def _error(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference beside the largest magnitude."""
-    scale = np.abs(expected).max(initial=0.0)
-    return float(np.abs(found - expected).max(initial=0.0) / scale) if scale else 0.0
-
-
 @pytest.mark.parametrize('streams', [3, packing.TOGETHER + 1])
-def test_streams_do_not_know_each_other(streams: int) -> None:
-    operands = network()
+def test_streams_do_not_know_each_other(streams: int, network: Network) -> None:
+    operands = network(blocks=2)
     packed = packing.pack(operands)
     rng = np.random.default_rng(0)
     patches = rng.normal(size=(HOPS, streams, 4, 5)).astype(np.float32)
@@ -187,8 +112,10 @@ def _run(packed: packing.Packed, patches: np.ndarray, masks: np.ndarray) -> np.n
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
-def test_rows_that_are_not_finite_are_refused_before_they_are_taken(value: float) -> None:
-    operands = network(channels=0)
+def test_rows_that_are_not_finite_are_refused_before_they_are_taken(
+    value: float, network: Network
+) -> None:
+    operands = network(blocks=2, channels=0)
     packed = packing.pack(operands)
     state = packing.start(packed, 1)
     patches = np.zeros((1, 4, 5), np.float32)

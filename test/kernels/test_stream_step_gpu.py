@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,8 @@ import pytest
 
 from taolora_ros.config import Activation
 from taolora_ros.errors import DeviceError
-from taolora_ros.kernels.dual_path_linear.reference import Operands
-from taolora_ros.kernels.rotate.reference import units
 from taolora_ros.kernels.stream_step import reference
-from taolora_ros.kernels.stream_step.operands import Block, Correction, Layer, StreamOperands
-from taolora_ros.quantization.int4 import padded
+from taolora_ros.kernels.stream_step.operands import StreamOperands
 
 torch = pytest.importorskip('torch')
 pytest.importorskip('triton')
@@ -24,84 +22,10 @@ CompilationError = pytest.importorskip('triton.compiler.errors').CompilationErro
 errors = pytest.importorskip('triton.runtime.errors')
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
+Network = Callable[..., StreamOperands]
+Error = Callable[[np.ndarray, np.ndarray], float]
+
 HOPS = 6
-
-
-def layer(rng: np.random.Generator, inputs: int, outputs: int, group: int, rank: int) -> Layer:
-    groups = inputs // group
-
-    def halves(*size: int) -> np.ndarray:
-        return (rng.normal(size=size) / 16).astype(np.float16).astype(np.float32)
-
-    return Layer(
-        units=units(rng.integers(-8, 9, inputs).astype(np.int8), group),
-        steady=np.full(groups, 0.4, np.float32),
-        linear=Operands(
-            codes=rng.integers(-7, 8, (groups, group, outputs)).astype(np.float32),
-            scales=(rng.uniform(0.1, 0.3, (groups, outputs)) / np.sqrt(inputs)).astype(np.float32),
-            down=halves(inputs, rank),
-            up=halves(rank, outputs),
-            bias=halves(outputs),
-        ),
-        is_wide=bool(rng.random() < 0.3),
-    )
-
-
-def network(
-    *,
-    patch: int = 4,
-    inputs: int = 5,
-    channels: int = 3,
-    order: int = 10,
-    blocks: int | None = 1,
-    kernel: int = 3,
-    group: int = 32,
-    rank: int = 2,
-    hidden: int = 64,
-    activation: Activation = Activation.TIME_AWARE,
-) -> StreamOperands:
-    """A network with random weights; without a correction where `blocks` is None."""
-    rng = np.random.default_rng(inputs + order)
-    width = max(32, group)
-
-    def make(rows: int, columns: int, rank: int = rank) -> Layer:
-        return layer(rng, rows, columns, group, rank)
-
-    def block(index: int) -> Block:
-        return Block(
-            taps=(rng.normal(size=(kernel, width)) / 4).astype(np.float32),
-            dilation=kernel**index,
-            gain=rng.uniform(0.5, 1.5, width).astype(np.float32),
-            expand=make(width, 2 * hidden),
-            contract=make(hidden, width, max(rank - 1, 0)),  # ranks differ between layers
-        )
-
-    correction = None
-    if blocks is not None:
-        correction = Correction(
-            embed=make(padded(inputs, group) + padded(patch * inputs, group), width),
-            blocks=tuple(block(index) for index in range(blocks)),
-            gain=rng.uniform(0.5, 1.5, width).astype(np.float32),
-            head=make(width, patch * inputs),
-        )
-    return StreamOperands(
-        patch=patch,
-        group=group,
-        activation=activation,
-        spread=rng.uniform(0.1, 0.5, inputs).astype(np.float32),
-        own=(rng.normal(size=(order, inputs)) / 8).astype(np.float32),
-        skip=make(padded(inputs, group) + padded((order - 1) * inputs, group), inputs),
-        correction=correction,
-        relation=make(padded(4 * channels, group), channels) if channels else None,
-        lags=(0, 1, 3, 7),
-        rms_floor=1e-6,
-    )
-
-
-def error(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference beside the largest magnitude."""
-    scale = np.abs(expected).max(initial=0.0)
-    return float(np.abs(found - expected).max(initial=0.0) / scale) if scale else 0.0
 
 
 @pytest.mark.parametrize(
@@ -120,7 +44,9 @@ def error(found: np.ndarray, expected: np.ndarray) -> float:
     ],
     ids=str,
 )
-def test_a_hop_is_what_the_reference_says(streams: int, shape: dict[str, Any]) -> None:
+def test_a_hop_is_what_the_reference_says(
+    streams: int, shape: dict[str, Any], network: Network, error: Error
+) -> None:
     operands, rng = network(**shape), np.random.default_rng(streams)
     ours = gpu.GpuStreams(operands, streams=streams, device=DEVICE)
     state = reference.start(operands, streams)
@@ -143,7 +69,7 @@ def test_a_hop_is_what_the_reference_says(streams: int, shape: dict[str, Any]) -
     assert max(predictions) <= (1e-5 if operands.correction is None else 0.05)
 
 
-def test_streams_do_not_know_each_other() -> None:
+def test_streams_do_not_know_each_other(network: Network) -> None:
     operands, rng = network(), np.random.default_rng(0)
     patches = rng.normal(size=(2, 18, 4, 5)).astype(np.float32)
     mask = np.arange(18) % 3 == 0
@@ -156,7 +82,7 @@ def test_streams_do_not_know_each_other() -> None:
         np.testing.assert_array_equal(alone.departure[0], together.departure[17])
 
 
-def test_a_reset_starts_all_streams_anew() -> None:
+def test_a_reset_starts_all_streams_anew(network: Network) -> None:
     operands, rng = network(), np.random.default_rng(0)
     ours = gpu.GpuStreams(operands, streams=2, device=DEVICE)
     patches = rng.normal(size=(2, 2, 4, 5)).astype(np.float32)
@@ -169,14 +95,14 @@ def test_a_reset_starts_all_streams_anew() -> None:
     np.testing.assert_array_equal(answers[:2], answers[2:])
 
 
-def test_buffers_are_told_by_what_they_hold() -> None:
+def test_buffers_are_told_by_what_they_hold(network: Network) -> None:
     operands = network(blocks=None, channels=0)
     buffers = gpu.GpuStreams(operands, streams=3, device=DEVICE).buffers
     assert buffers['inputs and outputs'] == 3 + 2 * 3 * 4 * 5 * 4 + 4  # mask, patches, answers
     assert buffers['state'] == 3 * 3 * 8 + 3 * 16 * 5 * 4 + 2 * 3 * 4 * 5 * 4 + 4
 
 
-def test_groups_that_would_spill_registers_are_refused_with_a_remedy() -> None:
+def test_groups_that_would_spill_registers_are_refused_with_a_remedy(network: Network) -> None:
     operands = network(blocks=None, channels=0, group=128)
     with pytest.raises(DeviceError, match=r'group: 128 .*device to cpu, or train with at most 64'):
         gpu.GpuStreams(operands, streams=1, device=DEVICE)
@@ -198,7 +124,7 @@ def test_groups_that_would_spill_registers_are_refused_with_a_remedy() -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_whatever_fails_in_a_hop_is_said_in_one_line(
-    failure: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+    failure: Exception, said: str, monkeypatch: pytest.MonkeyPatch, network: Network
 ) -> None:
     operands = network(blocks=None, channels=0)
     ours = gpu.GpuStreams(operands, streams=1, device=DEVICE)
@@ -215,12 +141,14 @@ def test_whatever_fails_in_a_hop_is_said_in_one_line(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a CUDA device')
-def test_a_device_that_is_absent_is_an_error_of_the_device() -> None:
+def test_a_device_that_is_absent_is_an_error_of_the_device(network: Network) -> None:
     with pytest.raises(DeviceError, match='the GPU engine failed'):
         gpu.GpuStreams(network(blocks=None, channels=0), streams=1, device='cuda')
 
 
-def test_a_reset_that_fails_is_an_error_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reset_that_fails_is_an_error_of_the_device(
+    monkeypatch: pytest.MonkeyPatch, network: Network
+) -> None:
     ours = gpu.GpuStreams(network(blocks=None, channels=0), streams=1, device=DEVICE)
 
     class Lost:
@@ -232,7 +160,7 @@ def test_a_reset_that_fails_is_an_error_of_the_device(monkeypatch: pytest.Monkey
         ours.reset()
 
 
-def test_the_fp32_twin_is_refused_with_a_remedy() -> None:
+def test_the_fp32_twin_is_refused_with_a_remedy(network: Network) -> None:
     operands = network(blocks=None, channels=0)
     dense = np.zeros((operands.skip.inputs, operands.skip.outputs), np.float32)
     twin = dataclasses.replace(operands, skip=dataclasses.replace(operands.skip, dense=dense))
