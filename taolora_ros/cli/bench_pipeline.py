@@ -39,15 +39,8 @@ from taolora_ros.hardware.probe import probe
     show_default=True,
     help='Machines side by side, each with a detector, among which the blows are divided.',
 )
-@click.option(
-    '--drain-s',
-    type=click.FloatRange(min=0.001, max=1.0),
-    default=0.01,
-    show_default=True,
-    help='The parameter of the detectors.',
-)
 @json_option
-def command(impacts: int, machines: int, drain_s: float, json_path: Path | None) -> None:
+def command(impacts: int, machines: int, json_path: Path | None) -> None:
     """Strike machines of 21 channels at 100 Hz that detectors watch over DDS, in real time."""
     findings, absence = None, ''
     blows = -(-impacts // machines)
@@ -55,7 +48,7 @@ def command(impacts: int, machines: int, drain_s: float, json_path: Path | None)
         absence = 'rclpy is not importable; source ROS 2'
     else:
         click.echo(f'takes about {blows * SPACING_ROWS / RATE_HZ / 60 + 1:.0f} minutes', err=True)
-        findings = measured(machines, BlowSchedule(blows), drain_s)
+        findings = measured(machines, BlowSchedule(blows))
     settings = {
         'channels': len(CHANNELS),
         'rate_hz': RATE_HZ,
@@ -63,7 +56,6 @@ def command(impacts: int, machines: int, drain_s: float, json_path: Path | None)
         'machines': machines,
         'impacts_of_each': blows,
         'spacing_s': SPACING_ROWS / RATE_HZ,
-        'drain_s': drain_s,
     }
     present(
         record('pipeline', findings, settings=settings, machine=probe(), absence=absence),
@@ -71,7 +63,7 @@ def command(impacts: int, machines: int, drain_s: float, json_path: Path | None)
     )
 
 
-def measured(machines: int, schedule: BlowSchedule, drain_s: float) -> PipelineFindings:
+def measured(machines: int, schedule: BlowSchedule) -> PipelineFindings:
     """Train the detector, then strike."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -79,6 +71,4 @@ def measured(machines: int, schedule: BlowSchedule, drain_s: float) -> PipelineF
         Engine(model)  # compiles what isn't in the cache, which the detectors then load from
         path = folder / 'model.safetensors'
         artifact.save(model, path)
-        return measure_pipeline(
-            path, folder, machines=machines, schedule=schedule, drain_s=drain_s
-        )
+        return measure_pipeline(path, folder, machines=machines, schedule=schedule)

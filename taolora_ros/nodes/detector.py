@@ -16,6 +16,7 @@ from rclpy.timer import Timer
 
 from taolora_ros.config import Config
 from taolora_ros.errors import ConfigError, TaoloraError
+from taolora_ros.nodes.hop_timer import again
 from taolora_ros.nodes.loading import open_session
 from taolora_ros.nodes.logs import bridge_logs
 from taolora_ros.nodes.options import DetectorOptions
@@ -129,11 +130,10 @@ class Detector(LifecycleNode):
 
     def _watch(self) -> None:
         assert self._session is not None
-        self._watcher = Watcher(self, self._session, self._outlet, self._options)
-        self._tickers = [
-            self._every(self._options.drain_s, self._watcher.drain),
-            self._every(DISCOVERY_S, self._watcher.intake.discover),
-        ]
+        watcher = Watcher(self, self._session, self._outlet, self._options)
+        self._watcher = watcher
+        draining = self._every(self._options.drain_s, lambda: again(draining, watcher.drain()))
+        self._tickers = [draining, self._every(DISCOVERY_S, watcher.intake.discover)]
 
     def _unwatch(self) -> None:
         for ticker in self._tickers:

@@ -113,6 +113,7 @@ class TopicIntake:
         self.undated = 0  # messages that came before the first /clock
         self.oversized = 0  # messages larger than `max_message_mb`
         self.overdue = 0  # messages at the head of the last batch that waited too long
+        self.most = 0  # messages of the topic that sent most of the last batch
         for topic in self._wanted:
             self._look_at(topic)
 
@@ -207,9 +208,11 @@ class TopicIntake:
         `overdue` then says how many of the first messages have waited longer than `backlog_s`.
         """
         now_ns = time.time_ns()  # later arrivals stay for the next batch: all topics end together
-        arrivals = self._held
+        arrivals, self.most = self._held, 0
         for topic, source in self._sources.items():
+            before = len(arrivals)
             arrivals.extend(self._take(topic, source))
+            self.most = max(self.most, len(arrivals) - before)
         arrivals.sort(key=lambda arrival: arrival.arrival_ns)
         ready = [arrival for arrival in arrivals if arrival.arrival_ns <= now_ns]
         self._held = arrivals[len(ready) :]

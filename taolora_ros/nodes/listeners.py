@@ -17,14 +17,16 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
-from taolora_ros.config import IngestConfig
+from taolora_ros.config import Config
 from taolora_ros.ingest.intake import Intake
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.nodes.detector import DISCOVERY_S
+from taolora_ros.nodes.hop_timer import Batch, HopSchedule, again
 from taolora_ros.nodes.intake import TopicIntake
 from taolora_ros.nodes.load import NUMBER
 from taolora_ros.nodes.options import DetectorOptions
 from taolora_ros.nodes.process import serve
+from taolora_ros.samples import NS_PER_S
 
 FIELDS = ('angular_velocity.z', 'linear_acceleration.x', 'linear_acceleration.z')
 _LOOK_S = 0.1  # between two looks at the clocks
@@ -90,15 +92,24 @@ class Drained(Listener):
         super().__init__(messages, topics)
         self._topics = TopicIntake(self, topics, depth=queue, is_simulated=False)
         channels = [f'{topic}:{field}' for topic in topics for field in FIELDS]
-        self._intake = Intake(channels, IngestConfig(), TypeRegistry())
-        self.create_timer(DetectorOptions().drain_s, self._drain, clock=self._steady)
+        self._intake = Intake(channels, Config().ingest, TypeRegistry())
+        self._rows = 0
+        poll_s = DetectorOptions().drain_s
+        self._schedule = HopSchedule(poll_s=poll_s, queue=queue)
+        self._draining = self.create_timer(poll_s, self._drain, clock=self._steady)
         self.create_timer(DISCOVERY_S, self._topics.discover, clock=self._steady)
 
     def _drain(self) -> None:
+        config, completed_ns = Config(), None
         for message in self._topics.drain():
-            self._intake.push(message)
+            rows = len(self._intake.push(message))
+            self._rows += rows
+            if rows and self._rows % config.window.patch < rows:
+                completed_ns = message.receive_ns
             (number,) = NUMBER.unpack_from(message.data, len(message.data) - NUMBER.size)
             self.take(message.topic, number)
+        batch = Batch(round(config.hop_s * NS_PER_S), completed_ns, self._topics.most)
+        again(self._draining, self._schedule.wait_ns(batch, time.time_ns()))
 
 
 class Plain(Listener):

@@ -14,6 +14,7 @@ from taolora_ros.hardware.probe import probe
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.kernels.jit import load_compiler
 from taolora_ros.logging import logger
+from taolora_ros.nodes.hop_timer import LONGEST_S
 from taolora_ros.nodes.options import DetectorOptions
 from taolora_ros.nodes.parameters import Parameters
 from taolora_ros.nodes.session import Session
@@ -93,7 +94,7 @@ def make_recorder(options: DetectorOptions, config: Config) -> ClipRecorder | No
     if not options.snapshots.directory:
         return None
     preservation = config.preservation
-    delay_s = config.ingest.lateness_s + config.hop_s + options.drain_s
+    delay_s = config.ingest.lateness_s + config.hop_s + max(options.drain_s, LONGEST_S)
     limits = ClipLimits(
         pre_ns=round(preservation.pre_s * NS_PER_S),
         post_ns=round(preservation.post_s * NS_PER_S),

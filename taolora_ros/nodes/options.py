@@ -102,7 +102,10 @@ class DetectorOptions:
         1000, 'messages of one topic that may wait to be drained', low=1, high=100_000
     )
     drain_s: float = setting(
-        0.01, 'time between two drains of the subscriptions, in s', low=0.001, high=1.0
+        0.01,
+        'time between two drains of the subscriptions while no hop can be foreseen, in s',
+        low=0.001,
+        high=1.0,
     )
     status_s: float = setting(
         1.0, 'time between two reports of routing and diagnostics, in s', low=0.1, high=60.0

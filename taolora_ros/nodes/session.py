@@ -63,6 +63,7 @@ class Session:
         self.config = config
         self.recorder = recorder
         self.is_enabled = True
+        self.completed_ns: int | None = None  # receipt of what completed the last hop
         self._health = health or HealthOptions()
         self._pipeline = Pipeline(model, registry, config, device=deployment.engine.device)
         self._shadow, self._no_twin = shadow, no_twin
@@ -113,6 +114,7 @@ class Session:
             if number < overdue or not self.is_enabled:
                 yield from self._noted(self._pass_over(items))
             elif hops := self._pipeline.score(items):
+                self.completed_ns = message.receive_ns
                 duration_ns = (self._clock_ns() - start_ns) // len(hops)
                 self._latency.record(duration_ns)
                 self._latency_in_all.record(duration_ns)

@@ -11,6 +11,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from taolora_ros.errors import ConfigError, InputError, TaoloraError
 from taolora_ros.nodes import health
+from taolora_ros.nodes.hop_timer import Batch, HopSchedule
 from taolora_ros.nodes.intake import TopicIntake
 from taolora_ros.nodes.options import DetectorOptions
 from taolora_ros.nodes.outlet import Outlet
@@ -20,7 +21,7 @@ from taolora_ros.samples import NS_PER_S, Hop
 
 T = TypeVar('T')
 WRITTEN_S = 0.5  # how long the last snapshots may take to be written at the end
-SPARE_SHARE = 0.5  # of the time between two drains, beyond which the FP32 twin takes none
+SPARE_SHARE = 0.5  # of the time until the next drain, beyond which the FP32 twin takes none
 ANSWER_S = 5.0  # how long whoever asks for a snapshot waits until it is written
 
 
@@ -42,6 +43,8 @@ class Watcher:
         self.session = session
         self._outlet = outlet
         self._drain_s = options.drain_s
+        self._schedule = HopSchedule(poll_s=options.drain_s, queue=options.queue)
+        self._is_simulated = bool(node.get_parameter('use_sim_time').value)
         self._losses = 0
         self._writer: SnapshotWriter | None = None
         if options.snapshots.directory:
@@ -51,17 +54,32 @@ class Watcher:
             node,
             session.topics,
             depth=options.queue,
-            is_simulated=bool(node.get_parameter('use_sim_time').value),
+            is_simulated=self._is_simulated,
             options=options.intake,
         )
 
-    def drain(self) -> None:
-        """Take what has arrived, and publish what it shows."""
-        start_ns = time.perf_counter_ns()
+    def drain(self) -> int:
+        """Take what has arrived, and publish what it shows.
+
+        Returns:
+            How long to wait until the next time, in ns.
+        """
         messages = self.intake.drain()
         self._publish(self.session.push(messages, overdue=self.intake.overdue))
-        spare_ns = round(SPARE_SHARE * self._drain_s * NS_PER_S)
-        self.session.compare(spare_ns - (time.perf_counter_ns() - start_ns))
+        wait_ns = self._schedule.wait_ns(self._batch(), time.time_ns())
+        start_ns = time.perf_counter_ns()
+        self.session.compare(round(SPARE_SHARE * wait_ns))
+        return max(1, wait_ns - (time.perf_counter_ns() - start_ns))
+
+    def _batch(self) -> Batch:
+        """What the last drain brought; hops of simulated time can't be foreseen."""
+        session = self.session
+        completed_ns, session.completed_ns = session.completed_ns, None
+        return Batch(
+            hop_ns=round(session.config.hop_s * NS_PER_S),
+            completed_ns=None if self._is_simulated else completed_ns,
+            most=self.intake.most,
+        )
 
     def _publish(self, hops: Iterable[Hop]) -> None:
         self._outlet.publish(hops, self.session.model.channels, uri_of=self._uri_of)

@@ -40,17 +40,17 @@ def test_ingest_writes_costs_and_counts(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_pipeline_divides_the_blows_among_the_machines(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked: list[tuple[int, BlowSchedule, float]] = []
+    asked: list[tuple[int, BlowSchedule]] = []
 
-    def measure(machines: int, schedule: BlowSchedule, drain_s: float) -> PipelineFindings:
-        asked.append((machines, schedule, drain_s))
+    def measure(machines: int, schedule: BlowSchedule) -> PipelineFindings:
+        asked.append((machines, schedule))
         return PipelineFindings((Matching((Delay(82_000_000, 1_000_000),), 0, 0),), (0.05,), 0.1)
 
     monkeypatch.setattr(bench_pipeline, 'measured', measure)
     path = tmp_path / 'pipeline.json'
     sizes = ['--impacts', '10', '--machines', '3']
     assert run(['bench', 'pipeline', *sizes, '--json', str(path)]) == 0
-    assert asked == [(3, BlowSchedule(4), 0.01)]
+    assert asked == [(3, BlowSchedule(4))]
     results = json.loads(path.read_text())['results']
     assert results['latency_over_hop_p50_ms'] == results['latency_over_hop_p99_ms'] == 2.0
     assert (results['events_sent'], results['events_found'], results['cpu_share']) == (1, 1, 0.05)

@@ -138,7 +138,7 @@ class PipelineFindings:
 
 
 def measure_pipeline(
-    artifact: Path, folder: Path, *, machines: int, schedule: BlowSchedule, drain_s: float
+    artifact: Path, folder: Path, *, machines: int, schedule: BlowSchedule
 ) -> PipelineFindings:
     """Strike machines that detectors watch live, each in a process and a namespace of its own.
 
@@ -147,7 +147,6 @@ def measure_pipeline(
         folder: for the output of the processes.
         machines: how many, side by side.
         schedule: of the blows on each of them.
-        drain_s: the parameter of the detectors.
 
     Raises:
         TaoloraError: a process failed; quotes its last words.
@@ -162,7 +161,7 @@ def measure_pipeline(
 
         onsets = start(_ONSETS, [machines], 'onsets')
         detectors = [
-            start(_DETECTOR, _arguments(artifact, number, drain_s), f'detector{number}')
+            start(_DETECTOR, _arguments(artifact, number), f'detector{number}')
             for number in range(machines)
         ]
         source = start(_BLOWS, [machines, schedule.count, schedule.lead_rows], 'blows')
@@ -215,14 +214,11 @@ def _delay(blow: Blow, onset: Onset) -> Delay:
     )
 
 
-def _arguments(artifact: Path, number: int, drain_s: float) -> list[str]:
+def _arguments(artifact: Path, number: int) -> list[str]:
     """Command line of a machine's detector."""
     inside = namespace(number)
-    parameters = {'model': artifact, 'drain_s': drain_s}
     rules = {'__ns': inside, **{topic: f'{inside}{topic}' for topic in (IMU_TOPIC, JOINT_TOPIC)}}
-    words = ['--ros-args']
-    for name, value in parameters.items():
-        words += ['-p', f'{name}:={value}']
+    words = ['--ros-args', '-p', f'model:={artifact}']
     for name, target in rules.items():
         words += ['-r', f'{name}:={target}']
     return words

@@ -104,7 +104,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_blow_on_a_live_machine_is_found(path: Path, tmp_path: Path) -> None:
     findings = measure_pipeline(
-        path, tmp_path, machines=1, schedule=BlowSchedule(1, lead_rows=300), drain_s=0.01
+        path, tmp_path, machines=1, schedule=BlowSchedule(1, lead_rows=300)
     )
     figures = findings.to_mapping()
     assert (figures['events_sent'], figures['events_found']) == (1, 1)
@@ -118,6 +118,4 @@ def test_a_blow_on_a_live_machine_is_found(path: Path, tmp_path: Path) -> None:
 def test_a_detector_that_fails_is_not_waited_for(tmp_path: Path) -> None:
     pytest.importorskip('taolora_ros.msg', reason='the messages are not built')
     with pytest.raises(TaoloraError, match=r'the process detector0 failed: .*absent'):
-        measure_pipeline(
-            tmp_path / 'absent', tmp_path, machines=1, schedule=BlowSchedule(1), drain_s=0.01
-        )
+        measure_pipeline(tmp_path / 'absent', tmp_path, machines=1, schedule=BlowSchedule(1))
