@@ -5,9 +5,11 @@ A callback a message costs rclpy some 200 µs; a drained message costs 20 to 30 
 
 from __future__ import annotations
 
+import operator
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -28,6 +30,7 @@ from taolora_ros.samples import NS_PER_S, RawMessage
 
 CLOCK = '/clock'
 LOOKED_AT = 20  # topics whose publishers are asked for at a time; counting them is much cheaper
+_ARRIVAL = operator.attrgetter('receive_ns')
 log = logging.logger(__name__)
 
 
@@ -44,16 +47,6 @@ class Drained(CallbackGroup):
 
     def ending_execution(self, entity: Any) -> None:
         """Nothing began."""
-
-
-@dataclass(slots=True)
-class _Arrival:
-    """One drained message."""
-
-    arrival_ns: int  # on the system's clock
-    topic: str
-    type_name: str
-    data: bytes
 
 
 @dataclass(slots=True)
@@ -108,7 +101,7 @@ class TopicIntake:
         self._offers = {topic: _Offer() for topic in self._wanted}
         self._turn = 0
         self._simulated = SimulatedReceipt() if is_simulated else None
-        self._held: list[_Arrival] = []
+        self._held: list[RawMessage] = []
         self.lost = 0  # messages that were published but never reached the queue's end
         self.undated = 0  # messages that came before the first /clock
         self.oversized = 0  # messages larger than `max_message_mb`
@@ -210,58 +203,64 @@ class TopicIntake:
         now_ns = time.time_ns()  # later arrivals stay for the next batch: all topics end together
         arrivals, self.most = self._held, 0
         for topic, source in self._sources.items():
-            before = len(arrivals)
-            arrivals.extend(self._take(topic, source))
-            self.most = max(self.most, len(arrivals) - before)
-        arrivals.sort(key=lambda arrival: arrival.arrival_ns)
-        ready = [arrival for arrival in arrivals if arrival.arrival_ns <= now_ns]
-        self._held = arrivals[len(ready) :]
+            taken = self._take(topic, source)
+            self.most = max(self.most, len(taken))
+            arrivals += taken
+        arrivals.sort(key=_ARRIVAL)
+        count = bisect_right(arrivals, now_ns, key=_ARRIVAL)
+        ready, self._held = arrivals[:count], arrivals[count:]
+        overdue_ns = now_ns - self._backlog_ns
+        if self._simulated is None:
+            self.overdue = bisect_left(ready, overdue_ns, key=_ARRIVAL)
+            return ready
         self.overdue = 0
-        messages = list(self._dated(ready, now_ns - self._backlog_ns))
-        if self._simulated is not None:
-            self._simulated.forget(now_ns)
+        messages = list(self._dated(ready, self._simulated, overdue_ns))
+        self._simulated.forget(now_ns)
         return messages
 
-    def _take(self, topic: str, source: _Source) -> Iterator[_Arrival]:
-        handle = source.subscription.handle
+    def _take(self, topic: str, source: _Source) -> list[RawMessage]:
+        """What waits in a queue, dated by arrival on the system's clock."""
+        messages: list[RawMessage] = []
+        handle, kind = source.subscription.handle, source.subscription.msg_type
         with handle:
             for _ in range(self._depth):
-                taken = handle.take_message(source.subscription.msg_type, True)
+                taken = handle.take_message(kind, True)
                 if taken is None:
-                    return
+                    break
                 data, info = taken
-                self._count_lost(topic, source, info.get('publication_sequence_number'))
+                last, sequence = source.sequence, info.get('publication_sequence_number')
+                source.sequence = sequence
+                if last is not None and sequence is not None and sequence > last + 1:
+                    self._count_lost(topic, source, sequence - last - 1)
                 if len(data) > self._max_bytes:
                     self.oversized += 1
                     log.recurring('message too large', key=topic, topic=topic, bytes=len(data))
                     continue
-                yield _Arrival(info['received_timestamp'], topic, source.type_name, data)
+                arrival_ns = info['received_timestamp']
+                messages.append(RawMessage(topic, source.type_name, data, arrival_ns))
+        return messages
 
-    def _count_lost(self, topic: str, source: _Source, sequence: int | None) -> None:
-        """Number the messages of a topic's only publisher; what is skipped was lost."""
-        last, source.sequence = source.sequence, sequence
-        if last is None or sequence is None or sequence <= last + 1:
-            return
+    def _count_lost(self, topic: str, source: _Source, skipped: int) -> None:
+        """Numbers that a topic's only publisher gave to messages that never came."""
         if source.subscription.get_publisher_count() == 1:
-            lost = sequence - last - 1
-            self.lost += lost
-            log.recurring('messages lost', key=topic, topic=topic, messages=lost)
+            self.lost += skipped
+            log.recurring('messages lost', key=topic, topic=topic, messages=skipped)
 
-    def _dated(self, arrivals: Sequence[_Arrival], overdue_ns: int) -> Iterator[RawMessage]:
+    def _dated(
+        self, arrivals: Sequence[RawMessage], simulated: SimulatedReceipt, overdue_ns: int
+    ) -> Iterator[RawMessage]:
+        """Messages dated by `/clock`, which is taken out."""
         for arrival in arrivals:
-            receive_ns: int | None = arrival.arrival_ns
-            if self._simulated is not None:
-                if arrival.topic == CLOCK:
-                    stamp = deserialize_message(arrival.data, Clock).clock
-                    time_ns = stamp.sec * NS_PER_S + stamp.nanosec
-                    self._simulated.add(arrival.arrival_ns, time_ns)
-                    continue
-                receive_ns = self._simulated.at(arrival.arrival_ns)
+            if arrival.topic == CLOCK:
+                stamp = deserialize_message(bytes(arrival.data), Clock).clock
+                simulated.add(arrival.receive_ns, stamp.sec * NS_PER_S + stamp.nanosec)
+                continue
+            receive_ns = simulated.at(arrival.receive_ns)
             if receive_ns is None:
                 self.undated += 1
             else:
-                self.overdue += arrival.arrival_ns < overdue_ns
-                yield RawMessage(arrival.topic, arrival.type_name, arrival.data, receive_ns)
+                self.overdue += arrival.receive_ns < overdue_ns
+                yield replace(arrival, receive_ns=receive_ns)
 
     def close(self) -> None:
         """Give the subscriptions back."""

@@ -48,7 +48,9 @@ class Listener(Node):
         self.received = 0
         self._expected = messages * len(topics)
         self._seen = {topic: bytearray(messages) for topic in topics}
-        self._looks: list[tuple[int, float]] = []  # received, CPU time in s
+        self._looks: list[
+            tuple[int, float, float]
+        ] = []  # received, CPU time of all threads and of this, in s
         self._quiet = 0
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_LOOK_S, self._look, clock=self._steady)
@@ -59,11 +61,11 @@ class Listener(Node):
         self.received += 1
 
     def _look(self) -> None:
-        cpu_s = time.process_time()
+        cpu_s, reader_s = time.process_time(), time.thread_time()
         if not self.received:
             return
         if not self._looks or self.received > self._looks[-1][0]:
-            self._looks.append((self.received, cpu_s))
+            self._looks.append((self.received, cpu_s, reader_s))
             self._quiet = 0
         else:
             self._quiet += 1
@@ -75,12 +77,13 @@ class Listener(Node):
         if not self._looks:
             return
         distinct = sum(sum(seen) for seen in self._seen.values())
-        (first, from_s), (last, to_s) = self._looks[0], self._looks[-1]
+        first, last = self._looks[0], self._looks[-1]
         found = {
             'received': distinct,
             'repeated': self.received - distinct,
-            'timed_messages': last - first,
-            'cpu_s': to_s - from_s,
+            'timed_messages': last[0] - first[0],
+            'cpu_s': last[1] - first[1],
+            'reader_s': last[2] - first[2],
         }
         print(json.dumps(found), flush=True)
 

@@ -21,7 +21,7 @@ def test_ingest_writes_costs_and_counts(monkeypatch: pytest.MonkeyPatch, tmp_pat
 
     def measure(plan: IngestPlan, folder: Path, **options: object) -> IngestFindings:
         plans.append(plan)
-        heard = [Heard(kind, 15_000.0, 50, 50, 0, cpu_us=20.0) for kind in ('drained', 'plain')]
+        heard = [Heard(kind, 15_000.0, 50, 50, 0, 20.0, 15.0) for kind in ('drained', 'plain')]
         return IngestFindings(tuple(heard), heard[0])
 
     monkeypatch.setattr(bench_ingest, 'measure_ingest', measure)

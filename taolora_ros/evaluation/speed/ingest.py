@@ -51,6 +51,7 @@ class Heard:
     received: int  # different numbers
     repeated: int
     cpu_us: float  # CPU time of its process, all threads, a message received
+    reader_us: float  # of that, what the thread takes that reads; the rest are those of DDS
 
     @property
     def lost(self) -> int:
@@ -73,6 +74,10 @@ class IngestFindings:
         """CPU time a message, median over the rounds."""
         return float(np.median([heard.cpu_us for heard in self.of(kind)]))
 
+    def reader_us(self, kind: str) -> float:
+        """CPU time a message of the thread that reads, median over the rounds."""
+        return float(np.median([heard.reader_us for heard in self.of(kind)]))
+
     def to_mapping(self) -> dict[str, Any]:
         """Figures of our intake, at both rates together where they are counts."""
         ours, plain = self.cpu_us(DRAINED), self.cpu_us(PLAIN)
@@ -81,6 +86,9 @@ class IngestFindings:
             'cpu_us_per_message': ours,
             'plain_rclpy_cpu_us_per_message': plain,
             'ratio_plain_rclpy': plain / ours,
+            'reader_us_per_message': self.reader_us(DRAINED),
+            'plain_rclpy_reader_us_per_message': self.reader_us(PLAIN),
+            'ratio_plain_rclpy_reader': self.reader_us(PLAIN) / self.reader_us(DRAINED),
             'sent': sum(heard.sent for heard in own),
             'received': sum(heard.received for heard in own),
             'lost': sum(heard.lost for heard in own),
@@ -173,6 +181,7 @@ def _listen(kind: str, load: Load, folder: Path, environment: Mapping[str, str])
         received=found['received'],
         repeated=found['repeated'],
         cpu_us=found['cpu_s'] / found['timed_messages'] * _US_PER_S,
+        reader_us=found['reader_s'] / found['timed_messages'] * _US_PER_S,
     )
 
 
@@ -185,4 +194,5 @@ def _row(heard: Heard) -> dict[str, Any]:
         'lost': heard.lost,
         'repeated': heard.repeated,
         'cpu_us': heard.cpu_us,
+        'reader_us': heard.reader_us,
     }

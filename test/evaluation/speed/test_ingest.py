@@ -16,7 +16,13 @@ from taolora_ros.evaluation.speed.ingest import (
 
 def heard(kind: str, *, cpu_us: float, sent: int = 100, received: int = 100) -> Heard:
     return Heard(
-        kind=kind, rate_hz=15_000.0, sent=sent, received=received, repeated=0, cpu_us=cpu_us
+        kind=kind,
+        rate_hz=15_000.0,
+        sent=sent,
+        received=received,
+        repeated=0,
+        cpu_us=cpu_us,
+        reader_us=cpu_us - 10.0,
     )
 
 
@@ -37,6 +43,9 @@ def test_costs_are_medians_over_rounds_and_their_ratio(findings: IngestFindings)
     assert figures['plain_rclpy_cpu_us_per_message'] == 250.0
     assert figures['ratio_plain_rclpy'] == 10.0
     assert figures['stress_cpu_us_per_message'] == 10.0
+    assert figures['reader_us_per_message'] == 15.0
+    assert figures['plain_rclpy_reader_us_per_message'] == 240.0
+    assert figures['ratio_plain_rclpy_reader'] == 16.0
 
 
 def test_messages_of_our_intake_are_counted_at_both_rates(findings: IngestFindings) -> None:
@@ -73,5 +82,5 @@ def test_every_number_is_counted_over_dds(tmp_path: Path) -> None:
     for each in (*findings.compared, findings.stress):
         assert each.received + each.lost == each.sent
         assert each.repeated == each.lost == 0
-        assert each.cpu_us > 0.0
+        assert each.cpu_us > each.reader_us > 0.0
     assert shares == [pytest.approx(1 / 3), pytest.approx(2 / 3), 1.0]
