@@ -1,4 +1,4 @@
-"""The machines of `taolora bench pipeline`, in real time, struck again and again.
+"""The machines of `taolora bench pipeline`, in real time, struck again and again in turn.
 
 Run it as `python -m taolora_ros.nodes.blows 3 334 800`; it waits until each machine is watched,
 and prints a line of JSON before the first blow and another after the last.
@@ -24,6 +24,7 @@ from taolora_ros.evaluation.speed.struck_machine import (
     JOINT_TOPIC,
     JOINTS,
     PERIOD_NS,
+    SPACING_ROWS,
     BlowSchedule,
     StruckMachine,
     namespace,
@@ -39,17 +40,18 @@ _POLL_S = 0.05
 class PublishedMachine:
     """One machine: its topics, its rows, and when its blows were published."""
 
-    def __init__(self, node: Node, number: int, schedule: BlowSchedule) -> None:
+    def __init__(self, node: Node, number: int, schedule: BlowSchedule, rows: int) -> None:
         """Offer its topics.
 
         Args:
             node: owns the publishers.
             number: of the machine, which tells its namespace.
             schedule: when it is struck.
+            rows: how many it publishes.
         """
         rng = np.random.default_rng(number)
         machine = StruckMachine()
-        self._rows = machine.rows(rng, 1_000_000 * (number + 1), schedule.rows)
+        self._rows = machine.rows(rng, 1_000_000 * (number + 1), rows)
         for row in schedule.blows:
             self._rows[row] = machine.struck(self._rows[row])
         self._is_blow = frozenset(schedule.blows)
@@ -93,11 +95,11 @@ def _joint_state(values: Floats) -> JointState:
     return JointState(name=list(JOINTS), **dict(zip(JOINT_FIELDS, fields, strict=True)))
 
 
-def play(machines: Sequence[PublishedMachine], schedule: BlowSchedule) -> None:
+def play(machines: Sequence[PublishedMachine], first_blow: int, rows: int) -> None:
     """Publish all rows of all machines, whose rows are spread over the period."""
     start_ns = (time.time_ns() // NS_PER_S + 1) * NS_PER_S
-    for row in range(schedule.rows):
-        if row == schedule.blows[0]:
+    for row in range(rows):
+        if row == first_blow:
             print(json.dumps({'begins': row}), flush=True)
         for number, machine in enumerate(machines):
             phase_ns = PERIOD_NS * (2 * number + 1) // (2 * len(machines))
@@ -115,14 +117,21 @@ def main() -> None:
     options = parser.parse_args()
     rclpy.init(args=[])
     node = rclpy.create_node('blows')
-    schedule = BlowSchedule(options.blows, options.lead_rows)
-    machines = [PublishedMachine(node, n, schedule) for n in range(options.machines)]
+    apart = SPACING_ROWS // options.machines  # events of one don't delay those of another
+    schedules = [
+        BlowSchedule(options.blows, options.lead_rows + number * apart)
+        for number in range(options.machines)
+    ]
+    rows = schedules[-1].rows
+    machines = [
+        PublishedMachine(node, number, schedule, rows) for number, schedule in enumerate(schedules)
+    ]
     deadline = time.monotonic() + _PATIENCE_S
     while not all(machine.is_watched for machine in machines):
         if time.monotonic() > deadline:
             sys.exit(f'error: a machine was not watched within {_PATIENCE_S:g} s')
         time.sleep(_POLL_S)
-    play(machines, schedule)
+    play(machines, schedules[0].blows[0], rows)
     late_ms = np.concatenate([machine.late_ns for machine in machines]) / 1e6
     found = {
         'machines': [machine.blows for machine in machines],

@@ -15,7 +15,8 @@ from taolora_ros.samples import NS_PER_S
 LONGEST_S = 0.1  # between two drains
 _LONGEST_NS = round(LONGEST_S * NS_PER_S)
 _AIM_NS = 250_000  # after the hop is due: what its last message may be late
-_AGAIN_NS = 1_000_000  # after a hop has not come; doubles until it is what is polled at
+_AGAIN_NS = 1_000_000  # after a hop that has not come
+_TRIES = 10  # so soon; then it is polled for
 _FILLED = 0.25  # of a queue, by the next drain
 
 
@@ -61,8 +62,8 @@ class HopSchedule:
             return self._poll_ns
         wait_ns = self._due_ns - now_ns
         if wait_ns <= 0:
-            wait_ns = min(_AGAIN_NS << self._tries, self._poll_ns)
-            self._tries += wait_ns < self._poll_ns
+            wait_ns = _AGAIN_NS if self._tries < _TRIES else self._poll_ns
+            self._tries += 1
         return max(min(wait_ns, longest_ns), min(_AGAIN_NS, self._poll_ns))
 
     def _longest_ns(self, batch: Batch, now_ns: int) -> int:
