@@ -7,6 +7,7 @@ and prints a line of JSON before the first blow and another after the last.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -131,6 +132,7 @@ def main() -> None:
         if time.monotonic() > deadline:
             sys.exit(f'error: a machine was not watched within {_PATIENCE_S:g} s')
         time.sleep(_POLL_S)
+    gc.freeze()  # as `process.serve` does
     play(machines, schedules[0].blows[0], rows)
     late_ms = np.concatenate([machine.late_ns for machine in machines]) / 1e6
     found = {
