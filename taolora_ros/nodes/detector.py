@@ -35,13 +35,17 @@ DELIVERY_S = 0.3  # how long the last event may take to reach its subscribers
 class Detector(LifecycleNode):
     """Parameters to settings, messages to the session, hops to messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         """Declare the parameters; everything heavy waits for `configure`.
+
+        Args:
+            options: those of rclpy's Node. Several detectors in one process each take a
+                `namespace`; `cli_args` remaps the topics of one alone.
 
         Raises:
             ConfigError: a parameter with an unknown name, of a wrong type or out of range.
         """
-        super().__init__('taolora_detector')
+        super().__init__('taolora_detector', **options)
         bridge_logs(self)
         self.exit_code: int | None = None
         self._settings = Parameters(

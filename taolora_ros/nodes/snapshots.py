@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import errno
 import os
 import queue
@@ -9,6 +11,7 @@ import re
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from taolora_ros.preservation.clips import Clip
 PARTIAL = '.partial'  # folder of what is still being written
 SPARE_BYTES = 1 << 20  # left free on the disk, and enough for the index of a bag
 WAITING = 4  # clips that may wait for a slow disk
+LATE_S = 5.0  # for which one clip may take before the disk is said to hang
 _STAMPED = re.compile(r'_\d{8}T\d{6}\.\d{3}_(event\d+|asked)(_\d+)?$')
 log = logger(__name__)
 
@@ -32,9 +36,11 @@ class SnapshotCounts:
 
     written: int = 0
     failed: int = 0
+    late: int = 0  # took longer than `LATE_S`, or still do
+    waiting: int = 0  # for the disk
     removed: int = 0  # old ones that made room
     unknown: int = 0  # messages left out, because their type's definition is not at hand
-    problem: str = ''  # of the last clip; empty where it was written
+    problem: str = ''  # of the last clip, or of the one being written; empty where all is well
 
 
 @dataclass(slots=True, eq=False)
@@ -50,28 +56,54 @@ class Ticket:
 class SnapshotWriter:
     """Writes clips to `<directory>/<prefix>_<clip name>`; a bag appears there once it is whole.
 
-    Only this class makes up names, so nothing that a message holds can choose a path.
+    Only this class makes up names, so nothing that a message holds can choose a path. Only its
+    thread touches the disk, so a disk that hangs, as a network's may, holds nothing else up.
     """
 
-    def __init__(self, options: SnapshotOptions, *, prefix: str) -> None:
+    def __init__(
+        self,
+        options: SnapshotOptions,
+        *,
+        prefix: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Start the thread.
 
         Args:
             options: where to, and how much.
             prefix: tells the bags of one detector from those of others, e.g. its node's name.
+            clock: monotonic, in s.
         """
         self.directory = Path(options.directory).expanduser().absolute()
         self._prefix = re.sub(r'[^A-Za-z0-9]+', '_', prefix).strip('_')
         self._max_bytes = options.max_disk_mb * 1e6
         self._tickets: queue.Queue[Ticket | None] = queue.Queue(WAITING)
         self._registry = TypeRegistry()
-        self.counts = SnapshotCounts()
+        self._counts = SnapshotCounts()
+        self._clock = clock
+        self._busy_since_s: float | None = clock()  # None while the disk has nothing to do
         self._thread = threading.Thread(target=self._work, name='snapshots', daemon=True)
         self._thread.start()
 
     def path_of(self, name: str) -> Path:
         """Where a clip of that name is written."""
         return self.directory / f'{self._prefix}_{name}'
+
+    def uri_of(self, name: str) -> str:
+        """Where a clip of that name will be; empty while the disk hangs, since it may never be."""
+        return '' if self._hangs() else self.path_of(name).as_uri()
+
+    @property
+    def counts(self) -> SnapshotCounts:
+        """What became of the clips so far."""
+        hangs, waiting = self._hangs(), self._tickets.qsize()
+        problem = f'the disk hangs: {self.directory}, for longer than {LATE_S:g} s'
+        return dataclasses.replace(
+            self._counts,
+            late=self._counts.late + hangs,
+            waiting=waiting,
+            problem=problem if hangs else self._counts.problem,
+        )
 
     def submit(self, clip: Clip) -> Ticket:
         """Hand a clip over; it is refused while `WAITING` others wait for the disk."""
@@ -83,17 +115,32 @@ class SnapshotWriter:
         return ticket
 
     def close(self, timeout_s: float) -> bool:
-        """Write what waits, then end the thread; whether that was done in time."""
-        deadline = time.monotonic() + timeout_s
-        try:
-            self._tickets.put(None, timeout=timeout_s)
-        except queue.Full:
-            return False
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-        return not self._thread.is_alive()
+        """Write what waits, then end the thread; whether that was done in time.
+
+        A slow disk is written to as long as the process lives. One that hangs is not waited for;
+        what waits for it is given up, and counted.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        if not self._hangs():
+            with contextlib.suppress(queue.Full):
+                self._tickets.put(None, timeout=timeout_s)
+                self._thread.join(max(0.0, deadline_s - time.monotonic()))
+                return not self._thread.is_alive()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                ticket = self._tickets.get_nowait()
+                if ticket is not None:
+                    self._fail(ticket, 'given up, since the disk hangs')
+        self._tickets.put(None)
+        return False
+
+    def _hangs(self) -> bool:
+        since_s = self._busy_since_s
+        return since_s is not None and self._clock() - since_s > LATE_S
 
     def _work(self) -> None:
         shutil.rmtree(self.directory / PARTIAL / self._prefix, ignore_errors=True)
+        self._busy_since_s = None
         while (ticket := self._tickets.get()) is not None:
             try:
                 self._write(ticket)
@@ -102,12 +149,20 @@ class SnapshotWriter:
             except Exception as error:  # whatever it is, the next snapshot has to be written
                 self._fail(ticket, f'internal error: {type(error).__name__}: {error}')
             else:
-                self.counts.written += 1
-                self.counts.problem = ''
+                self._counts.written += 1
+                self._counts.problem = ''
                 log.info('snapshot written', path=ticket.path, messages=len(ticket.clip.messages))
                 ticket.is_done.set()
 
     def _write(self, ticket: Ticket) -> None:
+        self._busy_since_s = self._clock()
+        try:
+            self._write_bag(ticket)
+        finally:
+            self._counts.late += self._hangs()
+            self._busy_since_s = None
+
+    def _write_bag(self, ticket: Ticket) -> None:
         clip, partial = ticket.clip, self.directory / PARTIAL / self._prefix / ticket.path.name
         if not clip.messages:
             raise InputError('no message has come yet')
@@ -124,7 +179,7 @@ class SnapshotWriter:
                     if message.type_name in known:
                         bag.write_raw(message)
                     else:
-                        self.counts.unknown += 1
+                        self._counts.unknown += 1
             partial.rename(ticket.path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -147,7 +202,7 @@ class SnapshotWriter:
                 return
             shutil.rmtree(path)
             used -= size
-            self.counts.removed += 1
+            self._counts.removed += 1
 
     def _bags(self) -> list[Path]:
         """The bags of one detector, oldest first; nothing else in the folder is ever touched."""
@@ -163,8 +218,8 @@ class SnapshotWriter:
         )
 
     def _fail(self, ticket: Ticket, reason: str) -> None:
-        self.counts.failed += 1
-        self.counts.problem = ticket.problem = reason
+        self._counts.failed += 1
+        self._counts.problem = ticket.problem = reason
         log.recurring('snapshot not written', key=reason, path=ticket.path, reason=reason)
         ticket.is_done.set()
 

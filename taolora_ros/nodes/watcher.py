@@ -20,7 +20,7 @@ from taolora_ros.nodes.snapshots import SnapshotWriter
 from taolora_ros.samples import NS_PER_S, Hop
 
 T = TypeVar('T')
-WRITTEN_S = 0.5  # how long the last snapshots may take to be written at the end
+WRITTEN_S = 0.25  # how long the last snapshots may take to be written at the end
 SPARE_SHARE = 0.5  # of the time until the next drain, beyond which the FP32 twin takes none
 ANSWER_S = 5.0  # how long whoever asks for a snapshot waits until it is written
 
@@ -91,7 +91,7 @@ class Watcher:
         if self._writer is None or self.session.recorder is None:
             return ''
         name = self.session.recorder.name_of(event_id)
-        return self._writer.path_of(name).as_uri() if name else ''
+        return self._writer.uri_of(name) if name else ''
 
     def reset(self) -> str:
         """Begin a new session: the open event ends, and counts begin at 0."""

@@ -53,6 +53,7 @@ class Rig:
     def __init__(self, domain: int) -> None:
         self._domain = domain
         self._contexts: list[Context] = []
+        self._nodes: list[Node] = []
         self.executor: SingleThreadedExecutor | None = None
         self.detector: Detector | None = None
         self.node = self.participant('rotor')
@@ -78,7 +79,8 @@ class Rig:
         context = Context()
         rclpy.init(args=[], context=context, domain_id=self._domain)
         self._contexts.append(context)
-        return rclpy.create_node(name, context=context)
+        self._nodes.append(rclpy.create_node(name, context=context))
+        return self._nodes[-1]
 
     def detect(self, parameters: Mapping[str, object]) -> None:
         """Start the detector and, if it starts to watch, wait until it hears the rotor."""
@@ -165,9 +167,13 @@ class Rig:
 
     def told(self, task: str) -> tuple[bytes, str]:
         """Level and message of the newest report on a task."""
+        return self.told_by('taolora_detector', task)
+
+    def told_by(self, node: str, task: str) -> tuple[bytes, str]:
+        """The same of one detector among several."""
         for array in reversed(self.arrays):
             for status in array.status:
-                if status.name.endswith(f': {task}'):
+                if status.name == f'{node}: {task}':
                     return status.level, status.message
         return b'', 'nothing'
 
@@ -199,6 +205,8 @@ class Rig:
             self.detector.destroy_node()
         rclpy.try_shutdown()
         self._listening.shutdown()
+        for node in self._nodes:
+            node.destroy_node()  # its publishers must be gone when the next test looks around
         for context in self._contexts:
             context.try_shutdown()
 

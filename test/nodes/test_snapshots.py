@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import struct
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from taolora_ros.bags import bag_types, read_messages, topics
+from taolora_ros.bags import BagWriter, bag_types, read_messages, topics
+from taolora_ros.nodes import snapshots
 from taolora_ros.nodes.options import SnapshotOptions
-from taolora_ros.nodes.snapshots import PARTIAL, SnapshotWriter
+from taolora_ros.nodes.snapshots import LATE_S, PARTIAL, WAITING, SnapshotWriter
 from taolora_ros.preservation.clips import Clip
 from taolora_ros.samples import RawMessage
 
@@ -22,9 +25,13 @@ Make = Callable[..., SnapshotWriter]
 def make(tmp_path: Path) -> Iterator[Make]:
     writers: list[SnapshotWriter] = []
 
-    def build(prefix: str = '/robot/taolora_detector', **options: object) -> SnapshotWriter:
+    def build(
+        prefix: str = '/robot/taolora_detector',
+        clock: Callable[[], float] = time.monotonic,
+        **options: object,
+    ) -> SnapshotWriter:
         given = {'directory': str(tmp_path / 'bags'), **options}
-        writers.append(SnapshotWriter(SnapshotOptions(**given), prefix=prefix))
+        writers.append(SnapshotWriter(SnapshotOptions(**given), prefix=prefix, clock=clock))
         return writers[-1]
 
     yield build
@@ -136,3 +143,80 @@ def test_closing_writes_what_waits(make: Make) -> None:
         writer.submit(_clip(name))
     assert writer.close(WAIT_S)
     assert all(writer.path_of(name).exists() for name in names)
+
+
+class HungDisk:
+    """A disk on which no bag can be opened before `answer` is called, and a clock to watch it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_asked = is_asked = threading.Event()
+        self._answers = answers = threading.Event()
+        self.now_s = 0.0
+
+        class Waiting(BagWriter):
+            def __enter__(self) -> BagWriter:
+                is_asked.set()
+                assert answers.wait(WAIT_S)
+                return super().__enter__()
+
+        monkeypatch.setattr(snapshots, 'BagWriter', Waiting)
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def answer(self) -> None:
+        self._answers.set()
+
+
+@pytest.fixture
+def hung_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[HungDisk]:
+    disk = HungDisk(monkeypatch)
+    yield disk
+    disk.answer()
+
+
+def _named(count: int) -> list[Clip]:
+    return [_clip(f'20260101T00000{second}.000_event{second}') for second in range(count)]
+
+
+def test_a_disk_that_hangs_is_named_promises_nothing_and_holds_few_clips(
+    hung_disk: HungDisk, make: Make
+) -> None:
+    writer = make(clock=hung_disk.clock)
+    first, *others = _named(WAITING + 3)
+    writer.submit(first)
+    assert hung_disk.is_asked.wait(WAIT_S)
+    assert (writer.counts.problem, writer.counts.late) == ('', 0)
+    assert writer.uri_of(first.name) == writer.path_of(first.name).as_uri()
+    hung_disk.now_s = LATE_S + 1.0
+    assert writer.counts.problem == f'the disk hangs: {writer.directory}, for longer than 5 s'
+    assert writer.counts.late == 1
+    assert writer.uri_of(first.name) == ''
+    tickets = [writer.submit(clip) for clip in others]
+    refused = [ticket for ticket in tickets if ticket.is_done.is_set()]
+    assert [ticket.problem for ticket in refused] == [
+        f'the disk is too slow: {WAITING} snapshots wait for it'
+    ] * 2
+    assert (writer.counts.failed, writer.counts.waiting) == (2, WAITING)
+    hung_disk.answer()
+    assert all(ticket.is_done.wait(WAIT_S) for ticket in tickets)
+    assert (writer.counts.written, writer.counts.late) == (WAITING + 1, 1)
+    assert (writer.counts.problem, writer.counts.waiting) == ('', 0)
+    assert writer.uri_of(first.name) != ''
+
+
+def test_closing_does_not_wait_for_a_disk_that_hangs_and_gives_up_what_waits(
+    hung_disk: HungDisk, make: Make
+) -> None:
+    writer = make(clock=hung_disk.clock)
+    clips = _named(3)
+    tickets = [writer.submit(clip) for clip in clips]
+    assert hung_disk.is_asked.wait(WAIT_S)
+    hung_disk.now_s = LATE_S + 1.0
+    assert not writer.close(1e6)  # if it waited, this test would not end
+    assert [ticket.is_done.is_set() for ticket in tickets] == [False, True, True]
+    assert writer.counts.failed == 2
+    hung_disk.answer()
+    assert tickets[0].is_done.wait(WAIT_S)
+    assert writer.close(WAIT_S)
+    assert [writer.path_of(clip.name).exists() for clip in clips] == [True, False, False]
