@@ -9,8 +9,9 @@ IN_ENV := source tools/env.bash && ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 # Tests at a time, each with one thread for linear algebra.
 JOBS ?= 2
 SECONDS ?= 1200
+FUZZ_SECONDS ?= 180
 
-.PHONY: help setup demo test lint types unit soak build lock clean
+.PHONY: help setup demo test lint types unit soak fuzz build lock clean
 
 help:  ## list these jobs
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -37,6 +38,10 @@ unit: setup  ## pytest; choose with ARGS='-k name'
 
 soak: setup  ## load with faults for SECONDS=1200, then 1,000 lifecycle cycles
 	@$(IN_ENV) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python tools/soak.py --seconds $(SECONDS)
+
+fuzz: setup  ## readers of files and messages with atheris, FUZZ_SECONDS=180 each
+	@$(IN_ENV) python -m pip install --quiet --requirement tools/requirements/fuzz.txt
+	@$(IN_ENV) python tools/fuzz.py --seconds $(FUZZ_SECONDS)
 
 build: setup  ## colcon build again, whatever the stamps say
 	@rm -f install/build.stamp

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from taolora_ros import __version__
@@ -26,17 +26,20 @@ from taolora_ros.detection.tails import BODY_POINTS, Tail
 from taolora_ros.detection.thresholds import AlarmRate
 from taolora_ros.detection.watch import WatchModel
 from taolora_ros.engine import DetectorModel
-from taolora_ros.errors import ArtifactError, ConfigError
+from taolora_ros.errors import ArtifactError, ConfigError, nearest
 from taolora_ros.model.network import NetworkWeights
 from taolora_ros.model.relation import RelationWeights
+from taolora_ros.model.tensors import TensorReader, Tensors, parse
 from taolora_ros.routing.router import RouterLimits
+from taolora_ros.samples import Floats
 from taolora_ros.signals.inputs import InputLayout
 from taolora_ros.signals.session import SessionPrior
 
 FORMAT = 3  # raised when an older reader could not read the file rightly
 MAX_BYTES = 256 * 1024 * 1024
 
-Tensors = dict[str, npt.NDArray[Any]]
+# What content that does not fit together makes the readers of its parts raise.
+_INCONSISTENT = (ValueError, LookupError, TypeError, OverflowError, RecursionError, ConfigError)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,9 +94,12 @@ def load(path: Path) -> DetectorModel:
     Raises:
         ArtifactError: the file is missing, no artifact, damaged, too new or inconsistent.
     """
-    text, tensors = _read(path)
+    content = _read(path)
     try:
-        sealed = json.loads(text)
+        metadata, tensors = parse(content)
+        if 'taolora' not in metadata:
+            raise ArtifactError('no taolora artifact; make one with `taolora train`')
+        sealed = json.loads(metadata['taolora'])
         values = sealed['header']
         if _checksum(json.dumps(values, sort_keys=True), tensors) != sealed['sha256']:
             raise ArtifactError('the checksum does not match; the file is damaged, copy it anew')
@@ -106,58 +112,59 @@ def load(path: Path) -> DetectorModel:
         return _assemble(header, tensors)
     except ArtifactError as error:
         raise ArtifactError(f'{path}: {error}') from None
-    except (ValueError, KeyError, TypeError, IndexError, ConfigError) as error:
+    except _INCONSISTENT as error:
         raise ArtifactError(f'{path}: inconsistent artifact: {error}; train again') from None
 
 
-def _read(path: Path) -> tuple[str, Tensors]:
-    if not path.is_file():
-        raise ArtifactError(f'{path}: no such artifact; make one with `taolora train`')
-    if path.stat().st_size > MAX_BYTES:
-        raise ArtifactError(f'{path}: larger than {MAX_BYTES >> 20} MiB; this is no artifact')
+def _read(path: Path) -> bytes:
     try:
-        with safe_open(path, framework='numpy') as file:
-            metadata = file.metadata() or {}
-            if 'taolora' not in metadata:
-                raise ArtifactError(f'{path}: no taolora artifact; make one with `taolora train`')
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise ArtifactError(f'{path}: damaged or no artifact: {error}') from None
-    return metadata['taolora'], tensors
+        if not path.is_file():
+            raise ArtifactError(f'{path}: no such artifact; make one with `taolora train`')
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ArtifactError(f'{path}: larger than {MAX_BYTES >> 20} MiB; this is no artifact')
+        with path.open('rb') as file:
+            return file.read(size)  # mapped, it would kill us if somebody cut it short meanwhile
+    except OSError as error:
+        raise ArtifactError(f'{path}: cannot be read: {error.strerror}') from None
 
 
 def _assemble(header: Header, tensors: Tensors) -> DetectorModel:
-    prior = SessionPrior(**_under('prior', tensors))
-    layout = InputLayout(**_under('layout', tensors))
-    norm = EvidenceNorm(**_under('norm', tensors))
-    network = NetworkWeights.from_tensors(_under('network', tensors), header.config)
-    channels, statistics = len(header.channels), len(Evidence)
-    inputs = channels + len(layout.peak_channels)
-    relation = RelationWeights.from_tensors(_under('relation', tensors), channels, header.config)
-    shapes = {
-        'prior.location': (prior.location, (channels,)),
-        'prior.scale': (prior.scale, (channels,)),
-        'prior.shrink': (prior.shrink, (channels,)),
-        'prior.active': (prior.active, (channels,)),
-        'layout.peak_scale': (layout.peak_scale, (inputs - channels,)),
-        **{f'norm.{name}': (part, (statistics, inputs)) for name, part in vars(norm).items()},
-        'tails': (tensors['tails'], (statistics + 1, BODY_POINTS + 3)),
-    }
-    for name, (tensor, shape) in shapes.items():
-        if tensor.shape != shape:
-            raise ValueError(f'{name} has shape {tensor.shape}, not {shape}')
-    peaks = layout.peak_channels
-    if peaks.dtype != np.int64 or ((peaks < 0) | (peaks >= channels)).any():
+    known = {'tails', *_names('prior', SessionPrior), *_names('layout', InputLayout)}
+    known |= _names('norm', EvidenceNorm)
+    for name in tensors:
+        if name not in known and not name.startswith(('network.', 'relation.')):
+            raise ArtifactError(f'unknown tensor {name!r}; {nearest(name, known)}')
+    reader = TensorReader(tensors)
+    channels, statistics, config = len(header.channels), len(Evidence), header.config
+    (peaks,) = reader.shape('layout.peak_channels', dimensions=1)
+    inputs = channels + peaks
+
+    def vectors(name: str, kind: type[Any], shape: tuple[int, ...]) -> dict[str, Floats]:
+        return {
+            part: reader.take(f'{name}.{part}', np.float64, shape)
+            for part in (field.name for field in dataclasses.fields(kind))
+        }
+
+    prior = SessionPrior(**vectors('prior', SessionPrior, (channels,)))
+    layout = InputLayout(
+        peak_channels=reader.take('layout.peak_channels', np.int64, (peaks,)),
+        peak_scale=reader.take('layout.peak_scale', np.float64, (peaks,)),
+    )
+    norm = EvidenceNorm(**vectors('norm', EvidenceNorm, (statistics, inputs)))
+    if ((layout.peak_channels < 0) | (layout.peak_channels >= channels)).any():
         raise ValueError('layout.peak_channels names a channel that is not there')
-    if network.inputs != inputs:
-        raise ValueError(f'the network has {network.inputs} inputs, the channels make {inputs}')
-    for name, tensor in tensors.items():
-        if tensor.dtype.kind == 'f' and not np.isfinite(tensor).all():
-            raise ValueError(f'{name} is not finite')
     for name in ('prior.scale', 'layout.peak_scale', 'norm.spread'):
         if (tensors[name] <= 0).any():
             raise ValueError(f'{name} is not positive')
-    *tails, combined = _unpack_tails(tensors['tails'])
+    # As large as the settings say, before what is computed from them.
+    reader.take('network.skip.own', np.float16, (config.model.order, inputs))
+    network = NetworkWeights.from_tensors(_under('network', tensors), config)
+    if network.inputs != inputs:
+        raise ValueError(f'the network has {network.inputs} inputs, the channels make {inputs}')
+    relation = RelationWeights.from_tensors(_under('relation', tensors), channels, config)
+    rows = reader.take('tails', np.float64, (statistics + 1, BODY_POINTS + 3))
+    *tails, combined = _unpack_tails(rows)
     _require_positive('limits', header.limits)
     _require_positive('alarms', header.alarms)
     return DetectorModel(
@@ -198,6 +205,10 @@ def _require_positive(name: str, numbers: RouterLimits | AlarmRate) -> None:
 
 def _prefixed(prefix: str, tensors: Tensors) -> Tensors:
     return {f'{prefix}.{name}': tensor for name, tensor in tensors.items()}
+
+
+def _names(prefix: str, kind: type[Any]) -> set[str]:
+    return {f'{prefix}.{field.name}' for field in dataclasses.fields(kind)}
 
 
 def _under(prefix: str, tensors: Tensors) -> Tensors:

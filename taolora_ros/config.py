@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import re
+import reprlib
 import sys
 import types
 import typing
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from yaml.composer import ComposerError
+from yaml.constructor import ConstructorError
 
 from taolora_ros.errors import ConfigError, nearest
 
@@ -21,6 +24,9 @@ T = TypeVar('T')
 
 MAX_MIN_DURATION_S = 10.0  # the outlier buffer reaches back so far before word of an onset
 MAX_PATCH = 32  # rows; the shortest window of evidence holds as many
+FOREVER_S = 1e9  # 30 years; stamps in ns hold more
+MAX_FILE_BYTES = 256 * 1024  # of a YAML file
+MAX_NESTING = 8  # of values in it; settings need 3
 
 
 def setting(
@@ -55,7 +61,7 @@ class _Validated:
                 continue
             if (low is not None and not value >= low) or (high is not None and not value <= high):
                 span = f'{"-inf" if low is None else low} to {"inf" if high is None else high}'
-                raise ConfigError(f'{entry.name}: {value} is out of range; valid: {span}')
+                raise ConfigError(f'{entry.name}: {_quoted(value)} is out of range; valid: {span}')
 
 
 class Fill(enum.Enum):
@@ -103,12 +109,17 @@ class IngestConfig(_Validated):
         0.05, 'how long a cell waits for a late topic, in s', low=0.0, high=60.0
     )
     max_gap_s: float = setting(
-        1.0, 'silence of all topics that restarts the windows, in s', low=0.0
+        1.0, 'silence of all topics that restarts the windows, in s', low=0.0, high=FOREVER_S
     )
     max_clock_skew_s: float = setting(
-        5.0, 'header stamps farther than this from receipt are not believed, in s', low=0.0
+        5.0,
+        'header stamps farther than this from receipt are not believed, in s',
+        low=0.0,
+        high=FOREVER_S,
     )
-    stale_s: float = setting(5.0, 'silence of one channel that makes it stale, in s', low=0.0)
+    stale_s: float = setting(
+        5.0, 'silence of one channel that makes it stale, in s', low=0.0, high=FOREVER_S
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +153,9 @@ class QuantizationConfig(_Validated):
     group: int = setting(32, 'codes that share a scale along K, a power of two', low=8, high=256)
     rank: int = setting(8, 'rank R of the FP16 path', low=0, high=128)
     activation: Activation = setting(Activation.TIME_AWARE, 'how a token is scaled')
-    ridge: float = setting(1e-2, 'ridge of the low-rank fit over the mean input power', low=0.0)
+    ridge: float = setting(
+        1e-2, 'ridge of the low-rank fit over the mean input power', low=0.0, high=1e6
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -161,7 +174,9 @@ class RouterConfig(_Validated):
     )
     off: float = setting(0.6, 'evidence below which a transient may end', low=0.05, high=100.0)
     hold_s: float = setting(0.1, 'shortest transient, in s', low=0.0, high=60.0)
-    baseline_s: float = setting(10.0, 'time constant of the slow baseline, in s', low=0.01)
+    baseline_s: float = setting(
+        10.0, 'time constant of the slow baseline, in s', low=0.01, high=FOREVER_S
+    )
     steady_share: float = setting(
         0.01, 'share of normal tokens that may take the FP16 path', low=1e-5, high=0.5
     )
@@ -192,12 +207,16 @@ class DetectionConfig(_Validated):
         2.0, 'time over which a session re-bases its channels, in s', low=0.0, high=600.0
     )
     tracking_s: float = setting(
-        600.0, 'time constant with which locations follow a normal session, in s', low=1.0
+        600.0,
+        'time constant with which locations follow a normal session, in s',
+        low=1.0,
+        high=FOREVER_S,
     )
     merge_s: float = setting(
         0.5,
         'alarms closer than this, or than 128 grid rows, are one event, in s',
         low=0.0,
+        high=FOREVER_S,
         reconfigure=False,
     )
     min_duration_s: float = setting(
@@ -217,7 +236,7 @@ class TrainingConfig(_Validated):
     learning_rate: float = setting(
         2e-3, 'step size of the gradient refinement', low=1e-8, high=1.0
     )
-    seed: int = setting(0, 'seed of every random choice', low=0)
+    seed: int = setting(0, 'seed of every random choice', low=0, high=2**32 - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +277,22 @@ class Config(_Validated):
         return self.window.patch * self.period_s
 
 
+class _Quoting(reprlib.Repr):
+    """Values in error messages: in full where short, and never long, however large they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 80
+        self.maxlevel = 2
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out numbers of thousands of digits.
+        return repr(x) if x.bit_length() <= 128 else f'a number of {x.bit_length()} bits'
+
+
+_quoted = _Quoting().repr
+
+
 def from_mapping(kind: type[T], values: Mapping[str, Any], path: str = '') -> T:
     """Fill a settings dataclass from plain data, refusing what it does not know.
 
@@ -271,12 +306,13 @@ def from_mapping(kind: type[T], values: Mapping[str, Any], path: str = '') -> T:
     """
     prefix = f'{path}: ' if path else ''
     if not isinstance(values, Mapping):
-        raise ConfigError(f'{prefix}expected settings by name, got {values!r}')
+        raise ConfigError(f'{prefix}expected settings by name, got {_quoted(values)}')
     hints = typing.get_type_hints(kind)
     known = [entry.name for entry in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            raise ConfigError(f'{prefix}unknown key {key!r}; {nearest(str(key), known)}')
+            close = nearest(str(key)[:80], known)
+            raise ConfigError(f'{prefix}unknown key {_quoted(key)}; {close}')
     for entry in dataclasses.fields(kind):  # type: ignore[arg-type]
         is_required = entry.default is entry.default_factory is dataclasses.MISSING
         if is_required and entry.name not in values:
@@ -297,11 +333,13 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         choices = [member.value for member in kind]
         if value not in choices:
-            raise ConfigError(f'{path}: {value!r} is none of {", ".join(map(str, choices))}')
+            raise ConfigError(
+                f'{path}: {_quoted(value)} is none of {", ".join(map(str, choices))}'
+            )
         return kind(value)
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, (list, tuple)):
-            raise ConfigError(f'{path}: expected a list, got {value!r}')
+            raise ConfigError(f'{path}: expected a list, got {_quoted(value)}')
         (inner, *_) = typing.get_args(kind)
         return tuple(_convert(inner, item, f'{path}[{n}]') for n, item in enumerate(value))
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
@@ -312,7 +350,9 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
             raise ConfigError(f'{path}: a number of {value.bit_length()} bits is out of range')
         return float(value)
     if type(value) is not kind:
-        raise ConfigError(f'{path}: expected {kind.__name__}, got {value!r}')
+        raise ConfigError(f'{path}: expected {kind.__name__}, got {_quoted(value)}')
+    if kind is str and any('\ud800' <= letter <= '\udfff' for letter in value):
+        raise ConfigError(f'{path}: {_quoted(value)} holds half a letter (a lone surrogate)')
     return value
 
 
@@ -369,46 +409,104 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
 
 
 class _Loader(yaml.SafeLoader):
-    """Scalars as in YAML 1.2: `on` and `off` are words, `2e-3` is a number."""
+    """Plain data, scalars as in YAML 1.2: `on` and `off` are words, `2e-3` is a number.
+
+    What settings have no use for, and what lets a small file grow without bounds, is refused:
+    aliases (as in ROS 2's own parameter files), deep nesting, tags; a key twice in one place, too.
+    """
+
+    _nesting = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        mark: Any = event.start_mark
+        if isinstance(event, yaml.AliasEvent):
+            problem = 'aliases are not read; write the value out'
+            raise ComposerError(problem=problem, problem_mark=mark)
+        if self._nesting == MAX_NESTING:
+            raise ComposerError(problem='nested too deeply', problem_mark=mark)
+        self._nesting += 1
+        node = super().compose_node(parent, index)
+        self._nesting -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise ConstructorError(
+                    problem=f'{_quoted(key.value)} stands here twice', problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
+def _integer(loader: _Loader, node: Any) -> int:
+    return int(loader.construct_scalar(node))
+
+
+def _number(loader: _Loader, node: Any) -> float:
+    text = str(loader.construct_scalar(node)).lower()
+    return float(text.replace('.inf', 'inf').replace('.nan', 'nan'))
+
+
+_TAG = 'tag:yaml.org,2002:'
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in pairs if not tag.endswith((':bool', ':float'))]
+    first: [(tag, pattern) for tag, pattern in pairs if tag == f'{_TAG}null']
     for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
-    'tag:yaml.org,2002:bool', re.compile(r'^(true|True|TRUE|false|False|FALSE)$'), list('tTfF')
+    f'{_TAG}bool', re.compile(r'^(true|True|TRUE|false|False|FALSE)$'), list('tTfF')
 )
 _Loader.add_implicit_resolver(
-    'tag:yaml.org,2002:float',
+    f'{_TAG}int', re.compile(r'^[-+]?[0-9]{1,20}$'), list('-+0123456789')
+)
+_Loader.add_implicit_resolver(
+    f'{_TAG}float',
     re.compile(
         r'^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$'
         r'|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$'
     ),
     list('-+.0123456789'),
 )
+_Loader.yaml_constructors = {
+    tag: yaml.SafeLoader.yaml_constructors[tag]
+    for tag in (None, *(f'{_TAG}{name}' for name in ('null', 'bool', 'str', 'seq', 'map')))
+}
+_Loader.add_constructor(f'{_TAG}int', _integer)
+_Loader.add_constructor(f'{_TAG}float', _number)
 
 
 def read_config(path: Path, base: Config | None = None) -> Config:
     """Read a YAML file of settings.
 
     Args:
-        path: the file.
+        path: the file, of at most `MAX_FILE_BYTES`.
         base: settings that hold where the file says nothing; the defaults unless given.
 
     Raises:
         ConfigError: the file is missing, is no YAML, or holds a setting that is not valid.
     """
     try:
-        values = yaml.load(path.read_text(encoding='utf-8'), _Loader)
-    except FileNotFoundError:
-        raise ConfigError(f'{path}: no such file; see config/ for examples') from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = yaml.load(_read_text(path), _Loader)
+    except (OSError, ValueError, LookupError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
         raise ConfigError(f'{path}: cannot be read as YAML: {reason}') from None
-    if not isinstance(values or {}, Mapping):
-        raise ConfigError(f'{path}: expected settings by name, got {values!r:.80}')
+    if values is not None and not isinstance(values, Mapping):
+        raise ConfigError(f'{path}: expected settings by name, got {_quoted(values)}')
     try:
         return overlay(base or Config(), values or {})
     except ConfigError as error:
         raise ConfigError(f'{path}: {error}') from None
+
+
+def _read_text(path: Path) -> str:
+    if not path.exists():
+        raise ConfigError(f'{path}: no such file; see config/ for examples')
+    if not path.is_file():  # a pipe could keep the reader waiting
+        raise OSError('it is no regular file')
+    with path.open('rb') as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise OSError(f'it is larger than {MAX_FILE_BYTES >> 10} KiB')
+    return content.decode()

@@ -73,7 +73,12 @@ def locate(channel: Channel, fields: Places, names: Sequence[str] | None) -> Loc
     """
     if channel.reduction is not None:
         reduction, gather = channel.reduction, _gather(fields, channel.path)
-        return lambda out: (reduction.over(np.array(gather(out), dtype=np.float64)),)
+
+        def reduced(out: Collected) -> Sequence[float]:
+            with np.errstate(over='ignore', invalid='ignore'):  # what comes of it is no number
+                return (reduction.over(np.array(gather(out), dtype=np.float64)),)
+
+        return reduced
     return _number(fields, channel.path, slot_of(fields, names) if names else _NO_NAMES)
 
 

@@ -30,6 +30,7 @@ def object_reader(channels: Sequence[Channel], stamp_path: Sequence[str]) -> Obj
     return read
 
 
+@np.errstate(over='ignore', invalid='ignore')  # what comes of it is no number
 def _value(message: Any, channel: Channel) -> float:
     if channel.reduction is None:
         return next(_numbers(message, channel.path), float('nan'))

@@ -34,7 +34,8 @@ def point_values(cloud: Any, name: str) -> Floats:
     """
     fields = {field.name: field for field in cloud.fields}
     if name not in fields:
-        raise MessageError(f'points have no field {name!r}; {nearest(name, fields)}')
+        near = nearest(name, [known[:80] for known in list(fields)[:100]])
+        raise MessageError(f'points have no field {name!r}; {near}')
     if type(cloud).__module__.startswith('sensor_msgs.'):
         read_points = _ros_reader()
         if read_points is not None:
@@ -46,14 +47,18 @@ def point_values(cloud: Any, name: str) -> Floats:
     if not cloud.height or not cloud.width:
         return np.empty(0)
     data = np.frombuffer(cloud.data, dtype=np.uint8)
-    needed = (cloud.height - 1) * cloud.row_step + cloud.width * cloud.point_step
+    row_bytes = cloud.width * cloud.point_step
+    if cloud.height > 1 and cloud.row_step < row_bytes:  # a few bytes would stand for many points
+        raise MessageError(f'points: rows of {row_bytes} bytes overlap at {cloud.row_step} apart')
+    needed = (cloud.height - 1) * cloud.row_step + row_bytes
     if needed > data.size or field.offset + dtype.itemsize > cloud.point_step:
         raise MessageError(f'points of {needed} bytes do not fit into {data.size} bytes of data')
     strides = (cloud.row_step, cloud.point_step)
     view: np.ndarray[Any, Any] = np.ndarray(
         (cloud.height, cloud.width), dtype, data, field.offset, strides
     )
-    return view.astype(np.float64).ravel()
+    with np.errstate(invalid='ignore'):  # signaling NaNs
+        return view.astype(np.float64).ravel()
 
 
 def _ros_reader() -> Any:

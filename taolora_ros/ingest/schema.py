@@ -212,7 +212,8 @@ def _expand_first(
             if named is None:
                 names_path(channel, type_name, registry)
             if index not in names:
-                raise ChannelError(f'{channel}: no element {index!r}; {nearest(index, names)}')
+                near = nearest(index, [name[:80] for name in names[:100]])
+                raise ChannelError(f'{channel}: no element {index!r}; {near}')
             index = names.index(index)
         if index >= len(value):
             raise ChannelError(

@@ -2,16 +2,56 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError, deserialize
 
 from taolora_ros.errors import ArtifactError
 
 Tensors = dict[str, npt.NDArray[Any]]
 Scalar = TypeVar('Scalar', bound=np.generic)
+
+MAX_HEADER_BYTES = 4 * 1024 * 1024  # reading JSON takes some 20 times that
+MAX_NAME = 200  # letters of a tensor's name
+DTYPES: dict[str, type[np.generic]] = {  # those that artifacts hold, by their safetensors names
+    'F64': np.float64,
+    'F32': np.float32,
+    'F16': np.float16,
+    'I64': np.int64,
+    'I8': np.int8,
+    'U8': np.uint8,
+}
+
+
+def parse(content: bytes) -> tuple[dict[str, str], Tensors]:
+    """The metadata and the tensors of a safetensors file, which checks where they lie.
+
+    Raises:
+        ArtifactError: the file is damaged, none, or of a kind that no artifact is.
+        ValueError, RecursionError: its header is no JSON that Python reads.
+    """
+    size = int.from_bytes(content[:8], 'little')
+    if len(content) < 8 + size:
+        raise ArtifactError('damaged or no artifact: it ends before its header does')
+    if size > MAX_HEADER_BYTES:
+        raise ArtifactError(f'a header of {size} bytes; this is no artifact')
+    try:
+        parts = deserialize(content)  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        raise ArtifactError(f'damaged or no artifact: {" ".join(str(error).split())}') from None
+    tensors: Tensors = {}
+    for name, part in parts:
+        if len(name) > MAX_NAME:
+            raise ArtifactError(f'a tensor with a name of {len(name)} letters')
+        if part['dtype'] not in DTYPES:
+            raise ArtifactError(f'tensor {name!r} is of type {part["dtype"]}')
+        flat = np.frombuffer(part['data'], DTYPES[part['dtype']])
+        tensors[name] = flat.reshape(part['shape'])
+    return json.loads(content[8 : 8 + size]).get('__metadata__') or {}, tensors
 
 
 class TensorReader:

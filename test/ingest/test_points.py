@@ -66,7 +66,17 @@ def test_an_empty_cloud_reads_as_nan(registry: TypeRegistry) -> None:
     assert np.isnan(reader.read(registry.serialize(cloud, POINT_CLOUD))[1][0])
 
 
-@pytest.mark.parametrize('broken', [{'data': [0] * 30}, {'point_step': 4}, {'row_step': 2**31}])
+@pytest.mark.parametrize(
+    'broken',
+    [
+        {'data': [0] * 30},
+        {'point_step': 4},
+        {'row_step': 2**31},
+        {'row_step': 0, 'height': 2**32 - 1},
+        {'width': 2**32 - 1},
+        {'point_step': 0, 'row_step': 0},
+    ],
+)
 def test_points_that_do_not_fit_their_data_are_a_message_error(
     registry: TypeRegistry, broken: dict[str, Any]
 ) -> None:
@@ -79,6 +89,14 @@ def test_an_unknown_field_of_points_names_the_nearest(registry: TypeRegistry) ->
     values, _ = cloud_values(is_bigendian=False)
     with pytest.raises(MessageError, match="'rin'; did you mean 'ring'"):
         point_values(registry.make(POINT_CLOUD, values), 'rin')
+
+
+def test_a_cloud_of_many_fields_is_refused_in_a_short_line(registry: TypeRegistry) -> None:
+    values, _ = cloud_values(is_bigendian=False)
+    fields = [{'name': f'{n}{"x" * 200}', 'offset': 0, 'datatype': 7} for n in range(3000)]
+    with pytest.raises(MessageError, match="no field 'z'") as refused:
+        point_values(registry.make(POINT_CLOUD, {**values, 'fields': fields}), 'z')
+    assert len(str(refused.value)) < 2000
 
 
 def test_ros_own_reader_agrees(registry: TypeRegistry) -> None:

@@ -34,7 +34,8 @@ _HOW = {
     'thread that reads, and the rest is what the threads of DDS take to receive, on both sides.',
     'pipeline': 'Machines of 21 channels (an Imu, a JointState of five joints) at 100 Hz, watched '
     'live by a detector process each, with the network above and the default parameters of the '
-    'node; a blow every 2.8 s on each, in turn, because an event lasts 1.3 s and is closed 1.3 s later. '
+    'node; a blow every 2.8 s on each, in turn, because an event lasts 1.3 s and is closed 1.3 s '
+    'later. '
     'A blow at row r of a hop of P rows has to wait for (P − r) periods by design, one hop at '
     'most.',
     'streams': 'Hops of S streams of the same model in one call on one thread, the relation '
