@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
-import reprlib
 import sys
 import types
 import typing
@@ -14,19 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-from yaml.composer import ComposerError
-from yaml.constructor import ConstructorError
-
-from taolora_ros.errors import ConfigError, nearest
+from taolora_ros.errors import ConfigError, nearest, quoted
+from taolora_ros.plain_yaml import read_yaml
 
 T = TypeVar('T')
 
 MAX_MIN_DURATION_S = 10.0  # the outlier buffer reaches back so far before word of an onset
 MAX_PATCH = 32  # rows; the shortest window of evidence holds as many
 FOREVER_S = 1e9  # 30 years; stamps in ns hold more
-MAX_FILE_BYTES = 256 * 1024  # of a YAML file
-MAX_NESTING = 8  # of values in it; settings need 3
 
 
 def setting(
@@ -61,7 +54,7 @@ class _Validated:
                 continue
             if (low is not None and not value >= low) or (high is not None and not value <= high):
                 span = f'{"-inf" if low is None else low} to {"inf" if high is None else high}'
-                raise ConfigError(f'{entry.name}: {_quoted(value)} is out of range; valid: {span}')
+                raise ConfigError(f'{entry.name}: {quoted(value)} is out of range; valid: {span}')
 
 
 class Fill(enum.Enum):
@@ -277,22 +270,6 @@ class Config(_Validated):
         return self.window.patch * self.period_s
 
 
-class _Quoting(reprlib.Repr):
-    """Values in error messages: in full where short, and never long, however large they are."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxstring = self.maxother = 80
-        self.maxlevel = 2
-
-    def repr_int(self, x: int, level: int) -> str:
-        # Python refuses to write out numbers of thousands of digits.
-        return repr(x) if x.bit_length() <= 128 else f'a number of {x.bit_length()} bits'
-
-
-_quoted = _Quoting().repr
-
-
 def from_mapping(kind: type[T], values: Mapping[str, Any], path: str = '') -> T:
     """Fill a settings dataclass from plain data, refusing what it does not know.
 
@@ -306,13 +283,13 @@ def from_mapping(kind: type[T], values: Mapping[str, Any], path: str = '') -> T:
     """
     prefix = f'{path}: ' if path else ''
     if not isinstance(values, Mapping):
-        raise ConfigError(f'{prefix}expected settings by name, got {_quoted(values)}')
+        raise ConfigError(f'{prefix}expected settings by name, got {quoted(values)}')
     hints = typing.get_type_hints(kind)
     known = [entry.name for entry in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for key in values:
         if key not in known:
             close = nearest(str(key)[:80], known)
-            raise ConfigError(f'{prefix}unknown key {_quoted(key)}; {close}')
+            raise ConfigError(f'{prefix}unknown key {quoted(key)}; {close}')
     for entry in dataclasses.fields(kind):  # type: ignore[arg-type]
         is_required = entry.default is entry.default_factory is dataclasses.MISSING
         if is_required and entry.name not in values:
@@ -333,13 +310,11 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         choices = [member.value for member in kind]
         if value not in choices:
-            raise ConfigError(
-                f'{path}: {_quoted(value)} is none of {", ".join(map(str, choices))}'
-            )
+            raise ConfigError(f'{path}: {quoted(value)} is none of {", ".join(map(str, choices))}')
         return kind(value)
     if typing.get_origin(kind) is tuple:
         if not isinstance(value, (list, tuple)):
-            raise ConfigError(f'{path}: expected a list, got {_quoted(value)}')
+            raise ConfigError(f'{path}: expected a list, got {quoted(value)}')
         (inner, *_) = typing.get_args(kind)
         return tuple(_convert(inner, item, f'{path}[{n}]') for n, item in enumerate(value))
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
@@ -350,9 +325,9 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
             raise ConfigError(f'{path}: a number of {value.bit_length()} bits is out of range')
         return float(value)
     if type(value) is not kind:
-        raise ConfigError(f'{path}: expected {kind.__name__}, got {_quoted(value)}')
+        raise ConfigError(f'{path}: expected {kind.__name__}, got {quoted(value)}')
     if kind is str and any('\ud800' <= letter <= '\udfff' for letter in value):
-        raise ConfigError(f'{path}: {_quoted(value)} holds half a letter (a lone surrogate)')
+        raise ConfigError(f'{path}: {quoted(value)} holds half a letter (a lone surrogate)')
     return value
 
 
@@ -408,105 +383,20 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain data, scalars as in YAML 1.2: `on` and `off` are words, `2e-3` is a number.
-
-    What settings have no use for, and what lets a small file grow without bounds, is refused:
-    aliases (as in ROS 2's own parameter files), deep nesting, tags; a key twice in one place, too.
-    """
-
-    _nesting = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        mark: Any = event.start_mark
-        if isinstance(event, yaml.AliasEvent):
-            problem = 'aliases are not read; write the value out'
-            raise ComposerError(problem=problem, problem_mark=mark)
-        if self._nesting == MAX_NESTING:
-            raise ComposerError(problem='nested too deeply', problem_mark=mark)
-        self._nesting += 1
-        node = super().compose_node(parent, index)
-        self._nesting -= 1
-        return node
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise ConstructorError(
-                    problem=f'{_quoted(key.value)} stands here twice', problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _integer(loader: _Loader, node: Any) -> int:
-    return int(loader.construct_scalar(node))
-
-
-def _number(loader: _Loader, node: Any) -> float:
-    text = str(loader.construct_scalar(node)).lower()
-    return float(text.replace('.inf', 'inf').replace('.nan', 'nan'))
-
-
-_TAG = 'tag:yaml.org,2002:'
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in pairs if tag == f'{_TAG}null']
-    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    f'{_TAG}bool', re.compile(r'^(true|True|TRUE|false|False|FALSE)$'), list('tTfF')
-)
-_Loader.add_implicit_resolver(
-    f'{_TAG}int', re.compile(r'^[-+]?[0-9]{1,20}$'), list('-+0123456789')
-)
-_Loader.add_implicit_resolver(
-    f'{_TAG}float',
-    re.compile(
-        r'^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$'
-        r'|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$'
-    ),
-    list('-+.0123456789'),
-)
-_Loader.yaml_constructors = {
-    tag: yaml.SafeLoader.yaml_constructors[tag]
-    for tag in (None, *(f'{_TAG}{name}' for name in ('null', 'bool', 'str', 'seq', 'map')))
-}
-_Loader.add_constructor(f'{_TAG}int', _integer)
-_Loader.add_constructor(f'{_TAG}float', _number)
-
-
 def read_config(path: Path, base: Config | None = None) -> Config:
     """Read a YAML file of settings.
 
     Args:
-        path: the file, of at most `MAX_FILE_BYTES`.
+        path: the file.
         base: settings that hold where the file says nothing; the defaults unless given.
 
     Raises:
         ConfigError: the file is missing, is no YAML, or holds a setting that is not valid.
     """
-    try:
-        values = yaml.load(_read_text(path), _Loader)
-    except (OSError, ValueError, LookupError, yaml.YAMLError) as error:
-        reason = ' '.join(str(error).split())
-        raise ConfigError(f'{path}: cannot be read as YAML: {reason}') from None
+    values = read_yaml(path)
     if values is not None and not isinstance(values, Mapping):
-        raise ConfigError(f'{path}: expected settings by name, got {_quoted(values)}')
+        raise ConfigError(f'{path}: expected settings by name, got {quoted(values)}')
     try:
         return overlay(base or Config(), values or {})
     except ConfigError as error:
         raise ConfigError(f'{path}: {error}') from None
-
-
-def _read_text(path: Path) -> str:
-    if not path.exists():
-        raise ConfigError(f'{path}: no such file; see config/ for examples')
-    if not path.is_file():  # a pipe could keep the reader waiting
-        raise OSError('it is no regular file')
-    with path.open('rb') as file:
-        content = file.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise OSError(f'it is larger than {MAX_FILE_BYTES >> 10} KiB')
-    return content.decode()

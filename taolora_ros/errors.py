@@ -14,6 +14,7 @@ TaoloraError
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 
@@ -60,3 +61,19 @@ def nearest(name: str, known: Iterable[str], *, count: int = 3) -> str:
     if close:
         return 'did you mean ' + ' or '.join(repr(match) for match in close) + '?'
     return 'known: ' + (', '.join(names[:12]) or 'none') + (', …' if len(names) > 12 else '')
+
+
+class _Quoting(reprlib.Repr):
+    """Values in error messages: in full where short, and never long, however large they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 80
+        self.maxlevel = 2
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write out numbers of thousands of digits.
+        return repr(x) if x.bit_length() <= 128 else f'a number of {x.bit_length()} bits'
+
+
+quoted = _Quoting().repr

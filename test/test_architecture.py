@@ -18,6 +18,7 @@ PACKAGE = ROOT / 'taolora_ros'
 # From the ground up: a module imports from its own layer and from those above it in this list.
 LAYERS = (
     'errors',
+    'plain_yaml',
     'config',
     'samples',
     'logging',

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taolora_ros.config import MAX_FILE_BYTES, Config, flat, read_config
+from taolora_ros.config import Config, flat, read_config
 from taolora_ros.errors import ConfigError
+from taolora_ros.plain_yaml import MAX_FILE_BYTES
 
 FUZZ = settings(derandomize=True, database=None, deadline=None, max_examples=300)
 FACTOR = 600  # a YAML node takes some 500 bytes, and may be one letter
