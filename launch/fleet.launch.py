@@ -3,9 +3,9 @@
     ros2 launch taolora_ros fleet.launch.py model:=arm.safetensors robots:="robot1 robot2"
 
 The artifact names topics as one robot spells them when it is alone, e.g. /imu/data. Robot robot1
-publishes /robot1/imu/data; `topics` lists those that are moved into the namespace so: all that
-the artifact watches, unless the robots share one. detector.launch.py's other arguments, such as
-config and params_file, hold for all robots.
+publishes /robot1/imu/data: every topic that the artifact watches is moved into the namespace so.
+Where the robots share one, `topics` lists the others. detector.launch.py's other arguments, such
+as config and params_file, hold for all robots.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, Opaq
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
+from taolora_ros import artifact
+from taolora_ros.ingest.channels import parse_channel
+
 ARGUMENTS = (
     DeclareLaunchArgument('model', description='artifact that `taolora train` wrote'),
     DeclareLaunchArgument(
@@ -26,8 +29,8 @@ ARGUMENTS = (
     ),
     DeclareLaunchArgument(
         'topics',
-        default_value='/joint_states /imu/data',
-        description='watched topics that each robot publishes in its namespace',
+        default_value='',
+        description='watched topics that each robot publishes in its namespace; empty for all',
     ),
     DeclareLaunchArgument(
         'snapshots',
@@ -35,6 +38,12 @@ ARGUMENTS = (
         description='folder for bags of the messages around events; empty for none',
     ),
 )
+
+
+def watched(model: Path) -> list[str]:
+    """The topics that an artifact watches."""
+    channels = map(parse_channel, artifact.load(model).channels)
+    return list(dict.fromkeys(channel.topic for channel in channels))
 
 
 def detectors(context: LaunchContext) -> list[IncludeLaunchDescription]:
@@ -46,6 +55,7 @@ def detectors(context: LaunchContext) -> list[IncludeLaunchDescription]:
     robots = words('robots')
     if not robots:
         raise ValueError("robots: empty; name the robots' namespaces, e.g. 'robot1 robot2'")
+    topics = words('topics') or watched(Path(LaunchConfiguration('model').perform(context)))
     source = PythonLaunchDescriptionSource(str(Path(__file__).with_name('detector.launch.py')))
     return [
         IncludeLaunchDescription(
@@ -53,7 +63,7 @@ def detectors(context: LaunchContext) -> list[IncludeLaunchDescription]:
             launch_arguments={
                 'model': LaunchConfiguration('model'),
                 'namespace': robot,
-                'topics': ' '.join(f'{topic}:=/{robot}{topic}' for topic in words('topics')),
+                'topics': ' '.join(f'{topic}:=/{robot}{topic}' for topic in topics),
                 'snapshots': LaunchConfiguration('snapshots'),
                 'respawn': 'true',
             }.items(),

@@ -21,6 +21,9 @@ from launch.events.process import ProcessExited
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
 from launch_ros.actions import Node
 
+from taolora_ros import artifact
+from taolora_ros.engine import DetectorModel
+
 FOLDER = Path(__file__).parents[2] / 'launch'
 DETECTOR, REPLAY = FOLDER / 'detector.launch.py', FOLDER / 'replay.launch.py'
 FLEET = FOLDER / 'fleet.launch.py'
@@ -138,6 +141,26 @@ def test_a_fleet_is_one_detector_a_robot_in_its_namespace_with_its_topics() -> N
     assert [entry['namespace'] for entry in arguments] == ['a', 'b']
     assert arguments[1]['topics'] == '/imu:=/b/imu /odom:=/b/odom'
     assert {entry['respawn'] for entry in arguments} == {'true'}
+
+
+def test_a_fleet_s_topics_are_those_that_the_artifact_watches(
+    rotor_model: DetectorModel, tmp_path: Path
+) -> None:
+    artifact.save(rotor_model, tmp_path / 'rotor.safetensors')
+    context = LaunchContext()
+    context.launch_configurations.update(
+        {
+            'model': str(tmp_path / 'rotor.safetensors'),
+            'robots': 'a',
+            'topics': '',
+            'snapshots': '',
+        }
+    )
+    (function,) = (
+        entity for entity in _description(FLEET).entities if isinstance(entity, OpaqueFunction)
+    )
+    (included,) = function.visit(context) or []
+    assert dict(included.launch_arguments)['topics'] == '/rotor:=/a/rotor'
 
 
 def test_a_fleet_of_no_robot_is_refused() -> None:
