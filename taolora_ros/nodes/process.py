@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import signal
 import sys
 import threading
@@ -16,9 +17,10 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import ok, try_shutdown
 
-from taolora_ros.errors import TaoloraError
+from taolora_ros.errors import ConfigError, TaoloraError
 
 WAKE_S = 0.1  # how long a signal may wait for the executor to wake
+_SOURCE = re.compile(r',? at /\S+:\d+')  # where in rcl's sources an error was met
 
 
 class Served(Protocol):
@@ -52,8 +54,8 @@ def serve(make: Callable[[], Served], args: list[str] | None = None) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     try:
+        _init(args)
         node = make()
         gc.freeze()  # looking through what stays would stop the node for 50 ms now and then
         spin(node, stop)
@@ -65,6 +67,20 @@ def serve(make: Callable[[], Served], args: list[str] | None = None) -> None:
         try_shutdown()
         gc.freeze()  # the interpreter's last look, over all of Numba, would take a quarter second
     sys.exit(node.exit_code or 0)
+
+
+def _init(args: list[str] | None) -> None:
+    """Begin ROS with the command line.
+
+    Raises:
+        ConfigError: an argument for ROS, or a file that it names, can't be read.
+    """
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except (RuntimeError, ValueError) as error:  # rclpy's own are RuntimeErrors
+        reason = ' '.join(_SOURCE.sub('', str(error)).split())
+        reason = reason.removeprefix('failed to initialize rcl: ')
+        raise ConfigError(f'--ros-args: {reason}') from None
 
 
 def spin(node: Served, stop: threading.Event) -> None:

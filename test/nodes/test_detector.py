@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -115,6 +116,29 @@ def test_what_cannot_be_configured_ends_with_one_line_and_status_1(
     lines = output().splitlines()
     assert len(lines) == 1, lines
     assert said in lines[0]
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        (None, "params file: '--params-file /"),
+        ('a: [1\n b: {', 'Error: Sequences can only be values and not keys in params'),
+    ],
+)
+def test_a_file_of_parameters_that_ros_cannot_read_ends_without_a_traceback(
+    dds_domain: int, tmp_path: Path, text: str | None, said: str
+) -> None:
+    path = tmp_path / 'detector.params.yaml'
+    if text is not None:
+        path.write_text(text)
+    command = [sys.executable, '-m', DETECTOR, '--ros-args', '--params-file', str(path)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    assert ended.returncode == 1
+    line = ended.stderr.splitlines()[-1]  # ROS's own log says before that arguments failed
+    assert 'Traceback' not in ended.stderr
+    assert line.startswith("error: --ros-args: Couldn't parse params file")
+    assert said in line
+    assert '.c:' not in line
 
 
 def test_a_damaged_artifact_is_refused(
