@@ -183,8 +183,9 @@ class EvidenceWindows:
         """
         self._rows.extend(patch)
         self._residuals.extend(residual)
-        missing = self._inputs - departure.shape[1]
-        self._departures.extend(np.pad(departure, ((0, 0), (0, missing))))
+        departures = np.zeros((len(departure), self._inputs))
+        departures[:, : departure.shape[1]] = departure
+        self._departures.extend(departures)
         residuals = self._residuals.view()
         return np.stack(
             [

@@ -44,9 +44,13 @@ class RingWindow:
 
     def extend(self, rows: Floats) -> None:
         """Append rows [T, C]."""
-        for row in rows[-self.length :]:
-            self.push(row)
-        self._count += max(0, len(rows) - self.length)
+        self._count += len(rows)
+        rows = rows[-self.length :]
+        ahead = self.length - self._end  # rows until the first place again
+        for start, part in ((self._end, rows[:ahead]), (0, rows[ahead:])):
+            self._buffer[start : start + len(part)] = part
+            self._buffer[start + self.length : start + self.length + len(part)] = part
+        self._end = (self._end + len(rows)) % self.length
 
     def view(self, last: int | None = None) -> Floats:
         """The `last` rows (all where None), oldest first, [len, C]; valid until the next push."""
