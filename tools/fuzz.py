@@ -240,7 +240,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or '').partition('\n')[0])
     parser.add_argument('readers', nargs='*', help=', '.join(TARGETS), default=[*TARGETS])
     parser.add_argument('--seconds', type=int, default=180, help='how long for each reader')
-    parser.add_argument('--again', type=Path, help='run one input, e.g. one that failed')
+    parser.add_argument(
+        '--again', type=Path, help='run one input, e.g. one that failed; name its reader'
+    )
     options = parser.parse_args()
     if unknown := {*options.readers} - {*TARGETS}:
         parser.error(f'no reader {min(unknown)!r}; known: {", ".join(TARGETS)}')

@@ -134,10 +134,14 @@ class Detector(LifecycleNode):
 
     def _watch(self) -> None:
         assert self._session is not None
-        watcher = Watcher(self, self._session, self._outlet, self._options)
-        self._watcher = watcher
-        draining = self._every(self._options.drain_s, lambda: again(draining, watcher.drain()))
-        self._tickers = [draining, self._every(DISCOVERY_S, watcher.intake.discover)]
+        self._watcher = Watcher(self, self._session, self._outlet, self._options)
+        self._tickers = [
+            self._every(self._options.drain_s, self._drain),
+            self._every(DISCOVERY_S, self._watcher.intake.discover),
+        ]
+
+    def _drain(self) -> None:
+        again(self._tickers[0], self._active().drain())
 
     def _unwatch(self) -> None:
         for ticker in self._tickers:

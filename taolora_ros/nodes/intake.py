@@ -203,8 +203,9 @@ class TopicIntake:
         now_ns = time.time_ns()  # later arrivals stay for the next batch: all topics end together
         arrivals, self.most = self._held, 0
         for topic, source in self._sources.items():
+            oversized = self.oversized
             taken = self._take(topic, source)
-            self.most = max(self.most, len(taken))
+            self.most = max(self.most, len(taken) + self.oversized - oversized)
             arrivals += taken
         arrivals.sort(key=_ARRIVAL)
         count = bisect_right(arrivals, now_ns, key=_ARRIVAL)

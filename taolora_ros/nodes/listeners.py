@@ -48,9 +48,8 @@ class Listener(Node):
         self.received = 0
         self._expected = messages * len(topics)
         self._seen = {topic: bytearray(messages) for topic in topics}
-        self._looks: list[
-            tuple[int, float, float]
-        ] = []  # received, CPU time of all threads and of this, in s
+        # Messages received; CPU time of all threads, and of this one, in s.
+        self._looks: list[tuple[int, float, float]] = []
         self._quiet = 0
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(_LOOK_S, self._look, clock=self._steady)
@@ -94,8 +93,9 @@ class Drained(Listener):
     def __init__(self, messages: int, queue: int, topics: Sequence[str]) -> None:
         super().__init__(messages, topics)
         self._topics = TopicIntake(self, topics, depth=queue, is_simulated=False)
+        self._config = Config()
         channels = [f'{topic}:{field}' for topic in topics for field in FIELDS]
-        self._intake = Intake(channels, Config().ingest, TypeRegistry())
+        self._intake = Intake(channels, self._config.ingest, TypeRegistry())
         self._rows = 0
         poll_s = DetectorOptions().drain_s
         self._schedule = HopSchedule(poll_s=poll_s, queue=queue)
@@ -103,7 +103,7 @@ class Drained(Listener):
         self.create_timer(DISCOVERY_S, self._topics.discover, clock=self._steady)
 
     def _drain(self) -> None:
-        config, completed_ns = Config(), None
+        config, completed_ns = self._config, None
         for message in self._topics.drain():
             rows = len(self._intake.push(message))
             self._rows += rows

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from taolora_ros.config import setting
+from taolora_ros.config import FOREVER_S, setting
 from taolora_ros.errors import ConfigError
 from taolora_ros.nodes.qos import Durability, Reliability
 
@@ -37,7 +37,7 @@ class IntakeOptions:
     backlog_s: float = setting(
         2.0,
         'messages that wait longer are counted, but not scored, so that scoring catches up, in s',
-        low=0.05,
+        low=0.5,  # several times the longest wait between two drains
         high=600.0,
     )
 
@@ -66,6 +66,7 @@ class HealthOptions:
         30.0,
         'time for which a channel that varied in training may repeat one value, in s; 0: for ever',
         low=0.0,
+        high=FOREVER_S,
     )
 
     def __post_init__(self) -> None:

@@ -20,7 +20,7 @@ from rclpy.utilities import ok, try_shutdown
 from taolora_ros.errors import ConfigError, TaoloraError
 
 WAKE_S = 0.1  # how long a signal may wait for the executor to wake
-_SOURCE = re.compile(r',? at /\S+:\d+')  # where in rcl's sources an error was met
+_SOURCE = re.compile(r',? at \S+\.\w+:\d+')  # where in rcl's sources an error was met
 
 
 class Served(Protocol):
@@ -73,7 +73,8 @@ def _init(args: list[str] | None) -> None:
     """Begin ROS with the command line.
 
     Raises:
-        ConfigError: an argument for ROS, or a file that it names, can't be read.
+        ConfigError: ROS can't begin, e.g. because an argument, or a file that it names, can't be
+            read.
     """
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)

@@ -76,6 +76,7 @@ class SnapshotWriter:
         """
         self.directory = Path(options.directory).expanduser().absolute()
         self._prefix = re.sub(r'[^A-Za-z0-9]+', '_', prefix).strip('_')
+        self._own = str(os.getpid())  # folder of what this process is still writing
         self._max_bytes = options.max_disk_mb * 1e6
         self._tickets: queue.Queue[Ticket | None] = queue.Queue(WAITING)
         self._registry = TypeRegistry()
@@ -117,8 +118,8 @@ class SnapshotWriter:
     def close(self, timeout_s: float) -> bool:
         """Write what waits, then end the thread; whether that was done in time.
 
-        A slow disk is written to as long as the process lives. One that hangs is not waited for;
-        what waits for it is given up, and counted.
+        A slow disk is written to as long as the process lives. One that hangs, or for which more
+        bags wait than may, is not waited for; what waits is given up, and counted.
         """
         deadline_s = time.monotonic() + timeout_s
         if not self._hangs():
@@ -126,11 +127,12 @@ class SnapshotWriter:
                 self._tickets.put(None, timeout=timeout_s)
                 self._thread.join(max(0.0, deadline_s - time.monotonic()))
                 return not self._thread.is_alive()
+        state = 'hangs' if self._hangs() else 'is too slow'
         with contextlib.suppress(queue.Empty):
             while True:
                 ticket = self._tickets.get_nowait()
                 if ticket is not None:
-                    self._fail(ticket, 'given up, since the disk hangs')
+                    self._fail(ticket, f'given up, since the disk {state}')
         self._tickets.put(None)
         return False
 
@@ -139,7 +141,10 @@ class SnapshotWriter:
         return since_s is not None and self._clock() - since_s > LATE_S
 
     def _work(self) -> None:
-        shutil.rmtree(self.directory / PARTIAL / self._prefix, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for left in (self.directory / PARTIAL / self._prefix).iterdir():
+                if left.name != self._own:  # a writer before this one may still be at work
+                    shutil.rmtree(left, ignore_errors=True)
         self._busy_since_s = None
         while (ticket := self._tickets.get()) is not None:
             try:
@@ -159,11 +164,12 @@ class SnapshotWriter:
         try:
             self._write_bag(ticket)
         finally:
-            self._counts.late += self._hangs()
-            self._busy_since_s = None
+            hung, self._busy_since_s = self._hangs(), None
+            self._counts.late += hung
 
     def _write_bag(self, ticket: Ticket) -> None:
-        clip, partial = ticket.clip, self.directory / PARTIAL / self._prefix / ticket.path.name
+        clip = ticket.clip
+        partial = self.directory / PARTIAL / self._prefix / self._own / ticket.path.name
         if not clip.messages:
             raise InputError('no message has come yet')
         needed = sum(len(message.data) for message in clip.messages)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from taolora_ros.config import from_mapping
 from taolora_ros.errors import ConfigError
+from taolora_ros.plain_yaml import read_yaml
 from taolora_ros.samples import Bools, Floats
 from taolora_ros.simulation.arm import JOINTS
 from taolora_ros.simulation.control import Control
@@ -140,13 +140,7 @@ def read_faults(path: Path) -> tuple[PlannedFault, ...]:
     Raises:
         ConfigError: the file is missing or an entry is not valid.
     """
-    try:
-        entries = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except FileNotFoundError:
-        raise ConfigError(f'{path}: no such file of faults') from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = ' '.join(str(error).split())
-        raise ConfigError(f'{path}: cannot be read as YAML: {reason}') from None
+    entries = read_yaml(path)
     if not isinstance(entries, list):
         raise ConfigError(f'{path}: expected a list of faults, each with kind and onset_s')
     return tuple(

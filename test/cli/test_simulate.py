@@ -63,7 +63,7 @@ def test_planned_faults_come_from_a_file(
     ('arguments', 'complaint'),
     [
         (['--faults', 'frction'], "no kind 'frction'; did you mean 'friction'"),
-        (['--faults', 'nowhere.yaml'], 'nowhere.yaml: no such file of faults'),
+        (['--faults', 'nowhere.yaml'], 'nowhere.yaml: no such file'),
         (['--strength', '0.9', '0.1'], 'needed: 0 <= low <= high <= 1'),
         (['--duration', '20', '--count', '50'], 'do not fit into 20 s'),
     ],

@@ -43,7 +43,12 @@ start, output, START_NS = _nodes.start, _nodes.output, _nodes.START_NS
 WAIT_S = 40.0
 RELIABLE = QoSProfile(depth=2000, reliability=ReliabilityPolicy.RELIABLE)
 # So little normal data supports no rate; the strikes are far beyond this threshold.
-USUAL = {'use_sim_time': True, 'status_s': 0.1, 'detection.false_alarms_per_hour': 0.01}
+USUAL = {
+    'use_sim_time': True,
+    'status_s': 0.1,
+    'detection.false_alarms_per_hour': 0.01,
+    'intake.backlog_s': 600.0,  # a machine that stalls is no fault here
+}
 TOPICS = {'/rotor/imu': Imu, '/rotor/joints': JointState}
 
 
@@ -104,7 +109,7 @@ class Rig:
             assert time.monotonic() < deadline, f'waited in vain; {self.told("input")}'
             if self.executor is not None:
                 self.executor.spin_once(timeout_sec=0.01)
-            self._listening.spin_once(timeout_sec=0.0)
+            self._listening.spin_once(timeout_sec=0.0 if self.executor is not None else 0.01)
 
     def play(self, seconds: float, change: Callable[[Imu, int], Any] | None = None) -> None:
         """Publish so much of a normal rotor, each message after `change`; wait until it's read."""
@@ -138,6 +143,11 @@ class Rig:
     def settle(self) -> None:
         """Wait until everything that was sent is accounted for."""
         self.spin_until(lambda: self.accounted() >= self.sent)
+
+    def pause(self) -> None:
+        """Wait for the next report: a detector in another process has had time to read."""
+        known = len(self.arrays)
+        self.spin_until(lambda: len(self.arrays) > known)
 
     def accounted(self) -> int:
         assert self.detector is not None
@@ -191,12 +201,21 @@ class Rig:
         return sum(event.state == AnomalyEvent.ONSET for event in self.events)
 
     def call(self, kind: type, name: str, question: Any) -> Any:
-        client = self.node.create_client(kind, f'/taolora_detector/{name}')
+        path = name if name.startswith('/') else f'/taolora_detector/{name}'
+        client = self.node.create_client(kind, path)
         self.spin_until(client.service_is_ready)
-        future = client.call_async(question)
-        self.spin_until(future.done)
+        answers, asked = [client.call_async(question)], time.monotonic()
+
+        def is_answered() -> bool:  # a server that has just come up may lose its answer
+            nonlocal asked
+            if time.monotonic() - asked > 10.0:
+                answers.append(client.call_async(question))
+                asked = time.monotonic()
+            return any(future.done() for future in answers)
+
+        self.spin_until(is_answered)
         self.node.destroy_client(client)
-        return future.result()
+        return next(future.result() for future in answers if future.done())
 
     def close(self) -> None:
         if self.detector is not None and self.executor is not None:

@@ -35,9 +35,9 @@ def respawned(rig: Any, model_path: Path) -> Iterator[list[subprocess.Popen[byte
             lives.append(subprocess.Popen(command, env=os.environ))
             lives[-1].wait()
 
-    keeper = threading.Thread(target=keep_alive)
+    keeper = threading.Thread(target=keep_alive, daemon=True)
     keeper.start()
-    rig.spin_until(lambda: len(lives) == 1)
+    rig.spin_until(lambda: len(lives) >= 1)
     yield lives
     is_over.set()
     while keeper.is_alive():
@@ -48,7 +48,7 @@ def respawned(rig: Any, model_path: Path) -> Iterator[list[subprocess.Popen[byte
 
 def test_a_detector_that_is_killed_watches_again_and_says_so(rig: Any, respawned: Any) -> None:
     publishers = list(rig.publishers.values())
-    rig.settle = lambda: None  # the detector is not in this process
+    rig.settle = rig.pause  # the detector is not in this process
 
     def is_heard() -> bool:
         return all(publisher.get_subscription_count() for publisher in publishers)
@@ -57,7 +57,7 @@ def test_a_detector_that_is_killed_watches_again_and_says_so(rig: Any, respawned
     rig.play(3.0)
     rig.await_report('detector', 'w')
     respawned[0].send_signal(signal.SIGKILL)
-    rig.spin_until(lambda: len(respawned) == 2)
+    rig.spin_until(lambda: len(respawned) >= 2)
     rig.arrays.clear()
     rig.spin_until(lambda: rig.told('detector')[0] == DiagnosticStatus.ERROR)
     rig.spin_until(lambda: bool(rig.told('input')[1]) and is_heard())

@@ -68,7 +68,7 @@ class Fleet:
                     publisher.get_subscription_count() == heard_by
                     for publisher in self._publishers.values()
                 )
-                and rig.clock.get_subscription_count() >= len(ROBOTS)
+                and rig.clock.get_subscription_count() >= 2 * len(ROBOTS)  # rclpy's own, too
             )
         )
 
@@ -100,11 +100,7 @@ class Fleet:
         return [event.id for event in self.events[robot] if event.state == AnomalyEvent.END]
 
     def call(self, kind: type, name: str, question: Any) -> Any:
-        client = self.rig.node.create_client(kind, name)
-        self.rig.spin_until(client.service_is_ready)
-        future = client.call_async(question)
-        self.rig.spin_until(future.done)
-        return future.result()
+        return self.rig.call(kind, name, question)
 
     def warm_up(self) -> None:
         self.play(5.0)

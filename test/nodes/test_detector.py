@@ -295,7 +295,9 @@ def test_scores_and_routes_are_published_while_watching(
 ) -> None:
     scores = listen(AnomalyScore, '/taolora/scores')
     routes = listen(RoutingStatus, '/taolora/routing')
-    start(DETECTOR, {'model': model_path, 'status_s': 0.2, 'use_sim_time': True})
+    # However far the machine falls behind, no row is passed over.
+    settings = {'status_s': 0.2, 'use_sim_time': True, 'intake.backlog_s': 600.0}
+    start(DETECTOR, {'model': model_path, **settings})
     start(REPLAY, {'bag': hit_bag, 'rate': 2.0})
     spin_until(lambda: len(scores) > 50 and bool(routes) and routes[-1].steady_tokens > 50)
     stamps = [rclpy.time.Time.from_msg(score.header.stamp).nanoseconds for score in scores]

@@ -79,7 +79,9 @@ def compare(
         events = listen(AnomalyEvent, '/taolora/anomalies')
         scores = listen(AnomalyScore, '/taolora/scores')
         detector = start(
-            'taolora_ros.nodes.detector', {'model': path, 'use_sim_time': True, 'queue': 10_000}
+            'taolora_ros.nodes.detector',
+            # However far the machine falls behind, no row is passed over.
+            {'model': path, 'use_sim_time': True, 'queue': 10_000, 'intake.backlog_s': 600.0},
         )
         spin_until(lambda: probe.count_publishers('/taolora/scores') == 1)
         replay = start('taolora_ros.nodes.replay', {'bag': bag, 'rate': RATE, 'queue': 10_000})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import threading
 import time
@@ -120,12 +121,14 @@ def test_an_empty_clip_is_refused_with_its_reason(make: Make) -> None:
 def test_what_an_interrupted_run_left_behind_is_removed(make: Make, tmp_path: Path) -> None:
     ours = tmp_path / 'bags' / PARTIAL / 'robot_taolora_detector' / 'half'
     theirs = tmp_path / 'bags' / PARTIAL / 'other' / 'half'
-    for path in (ours, theirs):
+    still_written = ours.with_name(str(os.getpid())) / 'half'  # by a writer before this one
+    for path in (ours, theirs, still_written):
         path.mkdir(parents=True)
     writer = make()
     assert writer.close(WAIT_S)
     assert not ours.exists()
     assert theirs.exists()
+    assert still_written.exists()
 
 
 @pytest.mark.parametrize('prefix', ['../../etc', '/a/b', 'robot 1\n', '..'])

@@ -120,5 +120,5 @@ def test_bad_file_of_faults_is_refused(tmp_path: Path, text: str, complaint: str
 
 
 def test_missing_file_of_faults_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r'nowhere\.yaml: no such file of faults'):
+    with pytest.raises(ConfigError, match=r'nowhere\.yaml: no such file'):
         read_faults(tmp_path / 'nowhere.yaml')

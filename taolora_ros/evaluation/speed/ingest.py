@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from taolora_ros.errors import TaoloraError
 from taolora_ros.evaluation.speed.processes import Started, own_graph, started
 from taolora_ros.evaluation.speed.targets import Target
 
@@ -174,6 +175,8 @@ def _listen(kind: str, load: Load, folder: Path, environment: Mapping[str, str])
         ]
         sent = [publisher.answer(beside=[listener]) for publisher in publishers]
         found = listener.answer()
+    if not found['timed_messages']:
+        raise TaoloraError('too few messages to time; publish for longer')
     return Heard(
         kind=kind,
         rate_hz=sum(each['sent'] / each['seconds'] for each in sent),
