@@ -268,7 +268,7 @@ class Session:
         )
         self._latency.clear()
         self._dropped_before = self._dropped
-        self._pipeline.engine.buffer.take()  # excerpts of rows; live, clips hold the messages
+        self._pipeline.engine.buffer.discard()  # live, clips hold the messages
         return status
 
     def _broken(self, channels: tuple[ChannelStatus, ...]) -> tuple[str, ...]:

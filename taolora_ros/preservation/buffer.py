@@ -24,6 +24,24 @@ class Excerpt:
     is_cut: bool  # whether the memory limit cut the event's end
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Finished:
+    """The rows of an excerpt that nobody has asked for; a hop has no time to stack them."""
+
+    event_id: int
+    rows: list[Row]
+    is_cut: bool
+
+    def excerpt(self) -> Excerpt:
+        return Excerpt(
+            self.event_id,
+            np.array([row.stamp_ns for row in self.rows], dtype=np.int64),
+            np.stack([row.values for row in self.rows]),
+            np.stack([row.peaks for row in self.rows]),
+            self.is_cut,
+        )
+
+
 class OutlierBuffer:
     """Keeps `pre_s` of rows at all times, and an event's rows until `post_s` after its end.
 
@@ -50,7 +68,7 @@ class OutlierBuffer:
         self._kept: list[Row] | None = None
         self._event: Event | None = None
         self._is_cut = False
-        self._done: deque[Excerpt] = deque()
+        self._done: deque[_Finished] = deque()
         self.dropped_rows = 0  # rows of events that the memory limit cut off
 
     def push(self, row: Row) -> None:
@@ -85,9 +103,13 @@ class OutlierBuffer:
 
     def take(self) -> list[Excerpt]:
         """Excerpts finished since the last call; the oldest are dropped beyond `max_mb`."""
-        done = list(self._done)
+        excerpts = [finished.excerpt() for finished in self._done]
         self._done.clear()
-        return done
+        return excerpts
+
+    def discard(self) -> None:
+        """Forget the excerpts finished since the last call."""
+        self._done.clear()
 
     def clear(self) -> None:
         """Forget the stream, finishing what is being kept."""
@@ -96,20 +118,11 @@ class OutlierBuffer:
         self._pre.clear()
 
     def _finish(self, event_id: int) -> None:
-        rows = self._kept or []
-        self._done.append(
-            Excerpt(
-                event_id,
-                np.array([row.stamp_ns for row in rows], dtype=np.int64),
-                np.stack([row.values for row in rows]),
-                np.stack([row.peaks for row in rows]),
-                self._is_cut,
-            )
-        )
-        held = sum(len(excerpt.stamps_ns) for excerpt in self._done)
+        self._done.append(_Finished(event_id, self._kept or [], self._is_cut))
+        held = sum(len(finished.rows) for finished in self._done)
         while held > self._max_rows and len(self._done) > 1:
-            oldest = self._done.popleft()
-            held -= len(oldest.stamps_ns)
-            self.dropped_rows += len(oldest.stamps_ns)
+            dropped = len(self._done.popleft().rows)
+            held -= dropped
+            self.dropped_rows += dropped
         self._kept = None
         self._event = None
