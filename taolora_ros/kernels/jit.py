@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import zlib
 from collections.abc import Callable
@@ -52,6 +53,7 @@ def cached_jit(function: Kernel) -> Kernel:
     return compiled
 
 
+@functools.cache  # it compiles something, which stays
 def load_compiler() -> None:
     """Load Numba's compiler without SciPy, in a process that compiles nothing but kernels.
 

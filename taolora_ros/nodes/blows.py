@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import rclpy
 from rclpy.node import Node
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Imu, JointState
 
 from taolora_ros.evaluation.speed.struck_machine import (
@@ -70,14 +71,16 @@ class PublishedMachine:
         return all(publisher.get_subscription_count() for publisher in publishers)
 
     def publish(self, row: int, stamp_ns: int) -> None:
-        """Publish a row, dated as planned, and note when."""
+        """Publish a row when it is due, dated as planned, and note when it was."""
         values = self._rows[row]
         imu = _imu(values[: len(IMU_FIELDS)])
         joints = _joint_state(values[len(IMU_FIELDS) :])
         imu.header.stamp = joints.header.stamp = time_message(stamp_ns)
+        ready = serialize_message(imu), serialize_message(joints)  # so that none is late by that
+        time.sleep(max(0, stamp_ns - time.time_ns()) / NS_PER_S)
         now_ns = time.time_ns()
-        self._imus.publish(imu)
-        self._joints.publish(joints)
+        for publisher, data in zip((self._imus, self._joints), ready, strict=True):
+            publisher.publish(data)
         self.late_ns.append(now_ns - stamp_ns)
         if row in self._is_blow:
             self.blows.append({'stamp_ns': stamp_ns, 'published_ns': now_ns})
@@ -104,9 +107,7 @@ def play(machines: Sequence[PublishedMachine], first_blow: int, rows: int) -> No
             print(json.dumps({'begins': row}), flush=True)
         for number, machine in enumerate(machines):
             phase_ns = PERIOD_NS * (2 * number + 1) // (2 * len(machines))
-            stamp_ns = start_ns + row * PERIOD_NS + phase_ns
-            time.sleep(max(0, stamp_ns - time.time_ns()) / NS_PER_S)
-            machine.publish(row, stamp_ns)
+            machine.publish(row, start_ns + row * PERIOD_NS + phase_ns)
 
 
 def main() -> None:
