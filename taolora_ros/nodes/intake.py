@@ -1,6 +1,6 @@
 """Raw subscriptions that are drained in batches instead of calling back for each message.
 
-A callback a message costs rclpy some 200 µs; a drained message costs 20 to 30 µs.
+A callback a message costs the reading thread some 190 µs; a drained message costs it some 23 µs.
 """
 
 from __future__ import annotations
