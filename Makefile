@@ -10,6 +10,7 @@ IN_ENV := source tools/env.bash && ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST
 JOBS ?= 2
 SECONDS ?= 1200
 FUZZ_SECONDS ?= 180
+CYCLES ?= 1000
 
 .PHONY: help setup demo test lint types unit soak fuzz build lock clean
 
@@ -36,8 +37,8 @@ types: setup  ## mypy, strict
 unit: setup  ## pytest; choose with ARGS='-k name'
 	@$(IN_ENV) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m pytest -n $(JOBS) $(ARGS)
 
-soak: setup  ## load with faults for SECONDS=1200, then 1,000 lifecycle cycles
-	@$(IN_ENV) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python tools/soak.py --seconds $(SECONDS)
+soak: setup  ## load with faults for SECONDS=1200, then CYCLES=1000 of the lifecycle
+	@$(IN_ENV) OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python tools/soak.py --seconds $(SECONDS) --cycles $(CYCLES)
 
 fuzz: setup  ## readers of files and messages with atheris, FUZZ_SECONDS=180 each
 	@$(IN_ENV) python -m pip install --quiet --requirement tools/requirements/fuzz.txt
