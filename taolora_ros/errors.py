@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import difflib
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class TaoloraError(Exception):
@@ -61,6 +61,11 @@ def nearest(name: str, known: Iterable[str], *, count: int = 3) -> str:
     if close:
         return 'did you mean ' + ' or '.join(repr(match) for match in close) + '?'
     return 'known: ' + (', '.join(names[:12]) or 'none') + (', …' if len(names) > 12 else '')
+
+
+def nearest_told(name: str, told: Sequence[str]) -> str:
+    """As `nearest`, of names that came from outside, however many and however long they are."""
+    return nearest(name, [known[:80] for known in told[:100]])
 
 
 class _Quoting(reprlib.Repr):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from taolora_ros.errors import MessageError, nearest
+from taolora_ros.errors import MessageError, nearest_told
 from taolora_ros.ingest.channels import Channel
 from taolora_ros.ingest.types import TypeRegistry
 from taolora_ros.samples import Floats
@@ -34,8 +34,7 @@ def point_values(cloud: Any, name: str) -> Floats:
     """
     fields = {field.name: field for field in cloud.fields}
     if name not in fields:
-        near = nearest(name, [known[:80] for known in list(fields)[:100]])
-        raise MessageError(f'points have no field {name!r}; {near}')
+        raise MessageError(f'points have no field {name!r}; {nearest_told(name, list(fields))}')
     if type(cloud).__module__.startswith('sensor_msgs.'):
         read_points = _ros_reader()
         if read_points is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from taolora_ros.errors import ChannelError, nearest
+from taolora_ros.errors import ChannelError, nearest, nearest_told
 from taolora_ros.ingest.cdr import CODES
 from taolora_ros.ingest.channels import EVERY, Channel, Step, parse_channel
 from taolora_ros.ingest.points import is_point_field, point_values
@@ -212,7 +212,7 @@ def _expand_first(
             if named is None:
                 names_path(channel, type_name, registry)
             if index not in names:
-                near = nearest(index, [name[:80] for name in names[:100]])
+                near = nearest_told(index, names)
                 raise ChannelError(f'{channel}: no element {index!r}; {near}')
             index = names.index(index)
         if index >= len(value):

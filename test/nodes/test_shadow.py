@@ -221,14 +221,18 @@ def test_a_new_session_drops_what_waits_and_begins_to_count_anew(
     assert (shadow.agreement, shadow.waiting, shadow.step()) == (Agreement(), 0, False)
 
 
-def test_the_twin_takes_what_fits_into_the_spare_time(
-    rotor_model: DetectorModel, rows: list[Row]
-) -> None:
+@pytest.fixture
+def behind(rotor_model: DetectorModel, rows: list[Row]) -> Shadow:
+    """A twin for which tokens wait."""
     shadow = _shadow(rotor_model, 1.0)
     engine = _engine(rotor_model, shadow)
     for row in rows[:1000]:
         engine.push(row)
-    waiting = shadow.waiting
+    return shadow
+
+
+def test_the_twin_takes_what_fits_into_the_spare_time(behind: Shadow) -> None:
+    shadow, waiting = behind, behind.waiting
     shadow.work(0)
     assert shadow.waiting == waiting
     # Each token costs a tick and another look at the clock: 10 ticks hold five of them.
@@ -239,13 +243,9 @@ def test_the_twin_takes_what_fits_into_the_spare_time(
 
 
 def test_a_twin_too_slow_for_the_spare_time_gets_one_token_in_a_thousand_times(
-    rotor_model: DetectorModel, rows: list[Row]
+    behind: Shadow,
 ) -> None:
-    shadow = _shadow(rotor_model, 1.0)
-    engine = _engine(rotor_model, shadow)
-    for row in rows[:1000]:
-        engine.push(row)
-    waiting = shadow.waiting
+    shadow, waiting = behind, behind.waiting
     for _ in range(999):
         shadow.work(1)
     assert shadow.waiting == waiting
