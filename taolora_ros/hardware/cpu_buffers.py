@@ -1,6 +1,6 @@
 """The buffers of the CPU engine, as `kernels.stream_step.packing` lays them out.
 
-It unpacks the INT4 codes to int8 once, and reads those: its integer units take nothing smaller.
+It lays the INT4 codes out anew, still two a byte, and unpacks them in registers.
 
 P rows a patch, I inputs, C channels, d features, K inputs and N outputs of a layer, R rank,
 G group size, H rows of history.
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from taolora_ros.detection.watch import WatchModel
 from taolora_ros.hardware.buffers import Buffer, Part, size_of
-from taolora_ros.kernels.dual_path_linear.cpu_vectors import LANES, RANKS
+from taolora_ros.kernels.dual_path_linear.cpu_vectors import LANES
 from taolora_ros.kernels.stream_step import packing as at
 from taolora_ros.model.correction import dilation
 from taolora_ros.model.dual_path import DualPathWeights
@@ -58,11 +58,11 @@ def _operands(model: WatchModel) -> Iterator[Buffer]:
         for part, shape, dtype in _layer_operands(layer):
             yield _operand(f'{name}.operands.{part}', shape, dtype)
     for name, size in vectors(model):
-        yield _operand(f'{name}.operand', (padded(size, LANES),))
+        yield _operand(f'{name}.operand', (padded(size, at.ALIGNMENT),))
     tables = len(layers) * at.LAYER_FIELDS + at.SIZES + len(LAGS)
     blocks = 0
     if model.network.correction is not None:
-        yield _operand('correction.floor.operand', (LANES,))  # added to a mean square
+        yield _operand('correction.floor.operand', (at.ALIGNMENT,))  # added to a mean square
         blocks = model.config.model.blocks
     yield _operand('network.operands.tables', (tables + blocks * at.BLOCK_FIELDS,), 'int64')
     limits = min(model.config.model.order, 2)  # of levels and, from order 2 on, of differences
@@ -72,15 +72,19 @@ def _operands(model: WatchModel) -> Iterator[Buffer]:
 def _layer_operands(layer: DualPathWeights) -> Iterator[tuple[str, tuple[int, ...], str]]:
     """Name, shape and type of what the kernel reads of a layer, vectors padded to whole lanes."""
     inputs, outputs = layer.inputs, padded(layer.outputs, LANES)
-    groups, rank = inputs // layer.weight.group, padded(layer.low_rank.rank, RANKS)
-    yield 'units', (padded(inputs, LANES),), 'float32'
-    yield 'steady', (padded(groups, LANES),), 'float32'
-    yield 'codes', (inputs, outputs), 'int8'
-    yield 'scales', (groups, outputs), 'float32'
-    yield 'bias', (outputs,), 'float32'
-    if rank:
-        yield 'down', (rank, inputs), 'float16'
-        yield 'up', (rank, outputs), 'float16'
+    groups, rank = inputs // layer.weight.group, layer.low_rank.rank
+    for part, size, dtype in (
+        ('units', inputs, 'float32'),
+        ('steady', groups, 'float32'),
+        ('codes', inputs * outputs // 2, 'uint8'),
+        ('sums', 2 * groups * outputs, 'uint8'),  # int16
+        ('scales', groups * outputs, 'float32'),
+        ('bias', outputs, 'float32'),
+        ('down', rank * inputs // 2, 'float32'),  # two FP16 each, as those of `up`
+        ('up', rank * outputs // 2, 'float32'),
+    ):
+        if size:
+            yield part, (padded(size, at.ALIGNMENT),), dtype
 
 
 def _states(model: WatchModel) -> Iterator[Buffer]:
@@ -113,26 +117,26 @@ def _scratch(model: WatchModel) -> Iterator[Buffer]:
     config, layers = model.config, model.layers()
     patch = config.window.patch
     rows = {name: 1 if name.startswith('correction.') else patch for name in layers}
-    most = max(layer.inputs for layer in layers.values())
-    width = config.model.width if model.network.correction is not None else 0
+    inputs = max(rows[name] * layer.inputs for name, layer in layers.items())
+    has_correction = model.network.correction is not None
     history = max(config.model.order, LAGS[-1])
     parts = {
-        'inputs': max(rows[name] * layer.inputs for name, layer in layers.items()),
+        'inputs': inputs,
         'outputs': max(
             rows[name] * padded(layer.outputs, LANES) for name, layer in layers.items()
         ),
-        'token': width,
-        'turned': most,
-        'row_scales': most // config.quantization.group,
-        'ranks': max(padded(layer.low_rank.rank, RANKS) for layer in layers.values()),
-        'convolved': width,
+        'embedded': layers['correction.embed'].inputs if has_correction else 0,
+        'token': config.model.width if has_correction else 0,
+        'turned': max(layer.inputs for layer in layers.values()),
+        'row_scales': inputs // config.quantization.group,
+        'ranks': max(rows[name] * layer.low_rank.rank for name, layer in layers.items()),
         'differences': (history + patch) * model.network.inputs,
     }
     for name, size in parts.items():
         if size:
-            yield _scratch_part(name, padded(size, LANES), 'float32')
+            yield _scratch_part(name, padded(size, at.ALIGNMENT), 'float32')
     yield _scratch_part('starts', at.WORK_FIELDS, 'int64')
-    yield _scratch_part('rounded', most, 'int8')
+    yield _scratch_part('rounded', inputs, 'int8')
 
 
 def _scratch_part(name: str, size: int, dtype: str) -> Buffer:

@@ -11,31 +11,18 @@ from typing import Any, TypeVar
 
 import numba
 
+from taolora_ros.kernels.processor import Processor, target
+
 Kernel = TypeVar('Kernel', bound=Callable[..., Any])
 
-# What the compiler may do to floats beyond IEEE 754, by the name of its flag.
-FUSED = frozenset({'contract'})  # a·b + c rounded once
-ANY_ORDER = frozenset({'contract', 'reassoc'})  # sums of many terms, several at a time
-
 _LINEAR_ALGEBRA = 'scipy.linalg'
+_OPTIONS: dict[str, Any] = {'nogil': True, 'error_model': 'numpy'}
 
 
-def _options(floats: frozenset[str]) -> dict[str, Any]:
-    return {'nogil': True, 'error_model': 'numpy', 'fastmath': set(floats)}
-
-
-def jit(floats: frozenset[str] = frozenset()) -> Callable[[Kernel], Kernel]:
-    """Compile a part of a kernel with Numba.
-
-    Args:
-        floats: liberties with floating point; none by default, so that codes are exact.
-    """
-
-    def compile_lazily(function: Kernel) -> Kernel:
-        compiled: Kernel = numba.njit(**_options(floats))(function)
-        return compiled
-
-    return compile_lazily
+def jit(function: Kernel) -> Kernel:
+    """Compile a part of a kernel with Numba."""
+    compiled: Kernel = numba.njit(**_OPTIONS)(function)
+    return compiled
 
 
 def cached_jit(function: Kernel) -> Kernel:
@@ -47,9 +34,9 @@ def cached_jit(function: Kernel) -> Kernel:
     `source_stamp`, whose value is part of the cache's key.
     """
     try:
-        compiled: Kernel = numba.njit(cache=True, **_options(frozenset()))(function)
+        compiled: Kernel = numba.njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # Numba's "no locator available": no folder for the cache
-        compiled = numba.njit(**_options(frozenset()))(function)
+        compiled = numba.njit(**_OPTIONS)(function)
     return compiled
 
 
@@ -70,25 +57,19 @@ def load_compiler() -> None:
             del sys.modules[_LINEAR_ALGEBRA]
 
 
+def _words(processor: Processor) -> bytes:
+    features = ' '.join(sorted(processor.features))
+    return f'{processor.machine} {processor.name} {features}'.encode()
+
+
 def source_stamp() -> int:
-    """A number, not negative, that changes with any source that CPU kernels compile from."""
-    here, stamp = Path(__file__).parent, 0
+    """A number, not negative, that changes with any source that CPU kernels compile from.
+
+    And with the processor that they compile for, which Numba's settings may change.
+    """
+    here, stamp = Path(__file__).parent, zlib.crc32(_words(target()))
     sources = ('*.py', '*/cpu*.py', '*/packing.py', '*/reference.py', '../quantization/int4.py')
     for pattern in sources:
         for path in sorted(here.glob(pattern)):
             stamp = zlib.crc32(path.read_bytes(), stamp)
     return stamp
-
-
-@jit()
-def copy(target: Any, source: Any) -> None:
-    """Copy an array; assigning to a slice would bring along the words of its errors."""
-    for place in range(source.shape[0]):
-        target[place] = source[place]
-
-
-@jit()
-def fill(target: Any, value: Any) -> None:
-    """Set all of an array."""
-    for place in range(target.shape[0]):
-        target[place] = value

@@ -10,14 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from taolora_ros.kernels.processor import target
+
 INT8, INT16, INT32, FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
 HALF, INDEX = ir.HalfType(), ir.IntType(64)
+
+_HAS_MASKS = target().has_masks
 
 Emit = Callable[..., Any]
 
@@ -26,7 +31,8 @@ def vector_code(*kinds: types.Type, result: types.Type = types.none) -> Callable
     """Make what compiled code can call of a function that writes LLVM code.
 
     The function is given the builder and one value an argument: the pointer to an array's first
-    element, or a number. No bounds are checked.
+    element, or a number. No bounds are checked. Its code is written once for all calls from a
+    compiled function, and takes bare pointers and numbers: Numba hands over seven words an array.
 
     Args:
         kinds: types of the arguments; arrays are one-dimensional and contiguous.
@@ -42,9 +48,10 @@ def vector_code(*kinds: types.Type, result: types.Type = types.none) -> Callable
                     else value
                     for kind, value in zip(signature.args, values, strict=True)
                 ]
-                returned = emit(builder, *taken)
+                returned = subroutine(builder, emit, taken, given)
                 return context.get_dummy_value() if result is types.none else returned
 
+            given = None if result is types.none else _GIVEN[result]
             return result(*kinds), generate
 
         # Numba reads the number of arguments off the signature.
@@ -54,6 +61,38 @@ def vector_code(*kinds: types.Type, result: types.Type = types.none) -> Callable
         return intrinsic(scope[emit.__name__])
 
     return wrap
+
+
+def subroutine(
+    builder: Any, emit: Emit, values: Sequence[Any], given: ir.Type | None = None
+) -> Any:
+    """Call the function that holds what `emit` writes; it is written when first called.
+
+    Args:
+        builder: as everywhere here.
+        emit: given the builder and the values within the function.
+        values: pointers and numbers.
+        given: type of what it returns, if anything.
+    """
+    module = builder.module
+    name = f'{emit.__module__}.{emit.__qualname__}'
+    function = module.globals.get(name)
+    if function is None:
+        kind = ir.FunctionType(given or ir.VoidType(), [value.type for value in values])
+        function = ir.Function(module, kind, name)
+        function.linkage = 'internal'
+        for attribute in ('noinline', 'optsize'):  # copies of long code take minutes to compile
+            function.attributes.add(attribute)
+        inner = ir.IRBuilder(function.append_basic_block())
+        returned = emit(inner, *function.args)
+        if given is None:
+            inner.ret_void()
+        else:
+            inner.ret(returned)
+    return builder.call(function, values)
+
+
+_GIVEN = {types.float32: FLOAT, types.boolean: ir.IntType(1)}
 
 
 def vector(kind: ir.Type, width: int) -> ir.VectorType:
@@ -66,6 +105,21 @@ def load(builder: Any, pointer: Any, index: Any, width: int) -> Any:
     kind = pointer.type.pointee
     place = builder.bitcast(builder.gep(pointer, [index]), vector(kind, width).as_pointer())
     return builder.load(place, align=_bytes(kind))
+
+
+def load_some(builder: Any, pointer: Any, index: Any, width: int, count: Any) -> Any:
+    """Neighbors of which only those before index `count` are read; the others are 0."""
+    kind = vector(pointer.type.pointee, width)
+    place = builder.bitcast(builder.gep(pointer, [index]), kind.as_pointer())
+    name = f'llvm.masked.load.v{width}f32.p0v{width}f32'
+    align = ir.Constant(INT32, _bytes(pointer.type.pointee))
+    is_read = _are_before(builder, index, width, count)
+    return call(builder, name, kind, place, align, is_read, constant(FLOAT, 0.0, width))
+
+
+def _are_before(builder: Any, index: Any, width: int, count: Any) -> Any:
+    left = splat(builder, builder.trunc(builder.sub(count, index), INT32), width)
+    return builder.icmp_signed('<', constant(INT32, range(width), width), left)
 
 
 def load_halves(builder: Any, pointer: Any, index: Any, width: int) -> Any:
@@ -88,9 +142,25 @@ def store(builder: Any, value: Any, pointer: Any, index: Any) -> None:
     builder.store(value, place, align=_bytes(pointer.type.pointee))
 
 
+def store_some(builder: Any, value: Any, pointer: Any, index: Any, count: Any) -> None:
+    """Write those neighbors that lie before index `count`."""
+    width = value.type.count
+    place = builder.bitcast(builder.gep(pointer, [index]), value.type.as_pointer())
+    name = f'llvm.masked.store.v{width}f32.p0v{width}f32'
+    align = ir.Constant(INT32, _bytes(pointer.type.pointee))
+    is_written = _are_before(builder, index, width, count)
+    call(builder, name, ir.VoidType(), value, place, align, is_written)
+
+
 def element(builder: Any, pointer: Any, index: Any) -> Any:
     """One element of an array."""
     return builder.load(builder.gep(pointer, [index]))
+
+
+def flag(builder: Any, flags: Any, index: Any) -> Any:
+    """An element of an array of bools, as a condition."""
+    value = element(builder, flags, index)
+    return builder.icmp_unsigned('!=', value, ir.Constant(value.type, 0))
 
 
 def splat(builder: Any, value: Any, width: int) -> Any:
@@ -113,6 +183,24 @@ def constant(kind: ir.Type, value: float | Sequence[float], width: int) -> Any:
     return ir.Constant(vector(kind, width), values)
 
 
+def call(builder: Any, name: str, result: ir.Type, *operands: Any) -> Any:
+    """What one of LLVM's intrinsic functions returns."""
+    function = builder.module.globals.get(name)
+    if function is None:
+        kind = ir.FunctionType(result, [operand.type for operand in operands])
+        function = ir.Function(builder.module, kind, name)
+    return builder.call(function, operands)
+
+
+def sum_of(builder: Any, first: Any, values: Any) -> Any:
+    """A number and all elements of a vector, summed in pairs."""
+    while values.type.count > 1:
+        half = values.type.count // 2
+        low = shuffle(builder, values, range(half))
+        values = builder.fadd(low, shuffle(builder, values, range(half, 2 * half)))
+    return builder.fadd(first, builder.extract_element(values, ir.Constant(INT32, 0)))
+
+
 def variable(builder: Any, value: Any) -> Any:
     """A place for what a loop carries on; becomes a register."""
     return cgutils.alloca_once_value(builder, value)
@@ -124,6 +212,68 @@ def steps(builder: Any, first: Any, last: Any, step: Any) -> Iterator[Any]:
     size = ir.Constant(INDEX, step) if isinstance(step, int) else step
     with cgutils.for_range_slice(builder, first, last, size, INDEX) as (index, _):
         yield index
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some neighbors among many: a vector, or as much of one as there is left.
+
+    Args:
+        builder: as everywhere here.
+        index: of the first.
+        width: elements of the vector.
+        count: of all elements, where the vector may reach beyond them.
+    """
+
+    builder: Any
+    index: Any
+    width: int
+    count: Any = None
+
+    def load(self, pointer: Any, offset: Any = None) -> Any:
+        """These neighbors of an array; the same ones `offset` elements farther, if told so."""
+        if offset is not None:
+            pointer = self.builder.gep(pointer, [offset])
+        if self.count is None:
+            return load(self.builder, pointer, self.index, self.width)
+        return load_some(self.builder, pointer, self.index, self.width, self.count)
+
+    def store(self, value: Any, pointer: Any, offset: Any = None) -> None:
+        """Write them."""
+        if offset is not None:
+            pointer = self.builder.gep(pointer, [offset])
+        if self.count is None:
+            store(self.builder, value, pointer, self.index)
+        else:
+            store_some(self.builder, value, pointer, self.index, self.count)
+
+    def number(self, value: float) -> Any:
+        """A vector of one number."""
+        return constant(FLOAT, value, self.width)
+
+
+def chunks(builder: Any, count: Any, emit: Callable[[Chunk], None]) -> None:
+    """Code for so many elements, a vector at a time.
+
+    What is left over in the end is part of a vector where the processor has masks, and single
+    elements elsewhere.
+
+    Args:
+        builder: as everywhere here.
+        count: of elements.
+        emit: writes the code for a chunk.
+    """
+    first: Any = ir.Constant(INDEX, 0)
+    for width in (64, 16) if _HAS_MASKS else (32, 8, 1):
+        size = ir.Constant(INDEX, width)
+        whole = builder.mul(builder.udiv(builder.sub(count, first), size), size)
+        last = builder.add(first, whole)
+        with steps(builder, first, last, width) as index:
+            emit(Chunk(builder, index, width))
+        first = last
+    if _HAS_MASKS:
+        with builder.if_then(builder.icmp_signed('<', first, count)):
+            emit(Chunk(builder, first, 16, count))
 
 
 def _bytes(kind: Any) -> int:

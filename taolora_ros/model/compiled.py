@@ -12,8 +12,9 @@ from taolora_ros.errors import ArtifactError
 from taolora_ros.kernels.dual_path_linear.reference import prepare
 from taolora_ros.kernels.rotate.reference import units
 from taolora_ros.kernels.stream_step import packing
-from taolora_ros.kernels.stream_step.cpu import clip_counts, stream_step
+from taolora_ros.kernels.stream_step.cpu import clip_counts, run, stream_step
 from taolora_ros.kernels.stream_step.operands import Block, Correction, Layer, StreamOperands
+from taolora_ros.kernels.stream_step.reference import Forecast
 from taolora_ros.model.base import Precision
 from taolora_ros.model.correction import RMS_FLOOR, CorrectionWeights, dilation
 from taolora_ros.model.dual_path import DualPathWeights
@@ -120,6 +121,7 @@ class CompiledStreams:
         operands = stream_operands(weights, relation, precision=precision)
         self._packed = packing.pack(operands)
         self._state = packing.start(self._packed, streams)
+        self._room = packing.room(self._packed, min(streams, packing.TOGETHER))
         self._forced = _FORCED.get(precision)
         self._clips = np.ascontiguousarray(SteadyClip(weights.skip, order=operands.order).limits)
         shape = (streams, operands.patch, operands.inputs)
@@ -165,8 +167,32 @@ class CompiledStreams:
         self._take(patches)
         self._mask[:] = is_transient if self._forced is None else self._forced
         stream_step(
-            self._packed, self._state, self._patches, self._mask, self.prediction, self.departure
+            self._packed, self._state, self._room,
+            self._patches, self._mask, self.prediction, self.departure,
+        )  # fmt: skip
+
+    def run(self, patches: Float32s, is_transient: Bools) -> Forecast:
+        """Take many patches of the one stream in, several at a time; the same bits as hop by hop.
+
+        `prediction` and `departure` stay as they are. What this needs is allocated, and compiled
+        or loaded, when it is called.
+
+        Args:
+            patches: `[n, P, I]` float32, as of `step`.
+            is_transient: `[n]` the mask.
+        """
+        assert self._mask.shape == (1,), 'a recording is of one stream'
+        assert patches.shape[1:] == self._patches.shape[1:], patches.shape
+        mask = np.full(len(patches), is_transient if self._forced is None else self._forced)
+        forecast = Forecast(
+            prediction=np.empty(patches.shape, np.float32),
+            departure=np.empty((len(patches), *self.departure.shape[1:]), np.float32),
         )
+        patches = np.ascontiguousarray(patches, np.float32)
+        run(
+            self._packed, self._state, patches, mask, forecast.prediction, forecast.departure
+        )  # fmt: skip
+        return forecast
 
 
 class CompiledNetwork:
@@ -206,6 +232,20 @@ class CompiledNetwork:
         self._streams.step(patch[None], is_transient)
         prediction: Float32s = self._streams.prediction[0].copy()
         return prediction
+
+    def run(self, rows: Float32s, is_transient: Bools) -> Float32s:
+        """Predict a whole recording, as `reset` and then stepping through it would, to the bit.
+
+        Args:
+            rows: `[T, I]` float32, T a multiple of P.
+            is_transient: `[T/P]` the tokens' mask.
+
+        Returns:
+            `[T, I]` float32.
+        """
+        self.reset()
+        patches = rows.reshape(is_transient.shape[0], *self._streams.prediction.shape[1:])
+        return self._streams.run(patches, is_transient).prediction.reshape(rows.shape)
 
     @property
     def departure(self) -> Float32s:

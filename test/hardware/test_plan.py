@@ -94,11 +94,11 @@ def test_packed_weights_are_those_of_the_artifact(detector: DetectorModel) -> No
     assert packed == detector.watch.packed_bytes
 
 
-def test_the_cpu_reads_unpacked_codes_and_the_gpu_packed_ones(detector: DetectorModel) -> None:
+def test_both_engines_read_codes_two_a_byte(detector: DetectorModel) -> None:
     on_cpu = plan_memory(detector, detector.config, Device.CPU)
     on_gpu = plan_memory(detector, detector.config, Device.CUDA)
     codes = _named(on_cpu, 'correction.block0.expand.operands.codes')
-    assert (codes.shape, codes.dtype, codes.steady_bytes) == ((32, 128), 'int8', 32 * 128)
+    assert (codes.shape, codes.dtype, codes.steady_bytes) == ((16 * 128,), 'uint8', 16 * 128)
     (packed,) = (
         buffer
         for buffer in _matching(on_gpu, Part.WEIGHTS, Place.GPU)
@@ -139,11 +139,11 @@ def test_the_cpu_s_buffers_are_those_of_its_engine(
 ) -> None:
     watch = _shaped(detector.watch, rank=rank, has_correction=has_correction)
     streams = CompiledStreams(watch.network, watch.relation, streams=1)
-    packed, state = streams._packed, streams._state
+    packed, state, room = streams._packed, streams._state, streams._room
     found = {
         Part.OPERANDS: [*_arrays(packed), streams._clips],
         Part.STATE: [state.past, state.is_empty, state.rings, state.places, state.pending],
-        Part.SCRATCH: [state.work, state.starts, state.rounded],
+        Part.SCRATCH: [room.work, room.starts, room.rounded],
         Part.EXCHANGE: [
             *(streams._patches, streams._mask, streams._counts),
             *(streams.prediction, streams.departure),

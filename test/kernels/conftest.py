@@ -11,6 +11,7 @@ import pytest
 from taolora_ros.config import Activation
 from taolora_ros.kernels.dual_path_linear import cpu as linear_cpu
 from taolora_ros.kernels.dual_path_linear import reference as linear
+from taolora_ros.kernels.jit import jit
 from taolora_ros.kernels.quantize import cpu as quantize_cpu
 from taolora_ros.kernels.quantize import reference as quantize
 from taolora_ros.kernels.quantize.reference import Quantized
@@ -32,44 +33,62 @@ class Engine:
     dual_path_linear: Callable[[np.ndarray, Quantized, linear.Operands, np.ndarray], np.ndarray]
 
 
+@jit
+def _quantize(x, steady, is_transient, mode, codes, scales):  # type: ignore[no-untyped-def]
+    (rows, inputs), groups = x.shape, steady.shape[0]
+    quantize_cpu.quantize(
+        x.reshape(-1), rows, groups, inputs // groups, steady, is_transient, mode,
+        codes.reshape(-1), scales.reshape(-1),
+    )  # fmt: skip
+
+
+@jit
+def _rotate(x, units, group, turned):  # type: ignore[no-untyped-def]
+    rows, inputs = x.shape
+    rotate_cpu.rotate(x.reshape(-1), rows, units, inputs, group, turned.reshape(-1))
+
+
 def _quantize_cpu(
     x: np.ndarray, steady: np.ndarray, is_transient: np.ndarray, activation: Activation
 ) -> Quantized:
     codes = np.full(x.shape, _POISON, np.int8)
     scales = np.full((len(x), len(steady)), np.nan, np.float32)
     mode = quantize_cpu.MODES[activation]
-    quantize_cpu.quantize(x, steady, is_transient, mode, codes, scales)
+    _quantize(x, steady, is_transient, mode, codes, scales)
     return Quantized(codes, scales)
 
 
 def _rotate_cpu(x: np.ndarray, units: np.ndarray, group: int) -> np.ndarray:
     turned = np.full_like(x, np.nan)
-    rotate_cpu.rotate(x, units, group, turned)
+    _rotate(x, units, group, turned)
     return turned
+
+
+@jit
+def _linear(  # type: ignore[no-untyped-def]
+    x, codes, scales, mask, weights, sums, weight_scales, down, up, bias, hidden, y
+):
+    (rows, inputs), groups = x.shape, scales.shape[1]
+    linear_cpu.dual_path_linear(
+        x.reshape(-1), codes.reshape(-1), scales.reshape(-1), mask,
+        rows, groups, inputs // groups, weights, sums, weight_scales, down, up, bias,
+        hidden.shape[0], bias.shape[0], hidden, y.reshape(-1),
+    )  # fmt: skip
 
 
 def _linear_cpu(
     x: np.ndarray, quantized: Quantized, operands: linear.Operands, is_transient: np.ndarray
 ) -> np.ndarray:
     ready = linear_cpu.prepare(operands)
-    y = np.full((len(x), len(operands.bias)), np.nan, np.float32)
-    total = np.full_like(ready.bias, np.nan)
+    y = np.full((len(x), len(ready.bias)), np.nan, np.float32)
     hidden = np.full(ready.rank, np.nan, np.float32)
-    linear_cpu.dual_path_linear(
-        x,
-        quantized.codes,
-        np.ascontiguousarray(quantized.scales),
-        is_transient,
-        ready.codes,
-        ready.scales,
-        ready.down,
-        ready.up,
-        ready.bias,
-        hidden,
-        total,
-        y,
-    )
-    return y
+    codes = quantized.codes + np.array(linear_cpu.UNIT.raised).astype(np.int8)
+    scales = np.ascontiguousarray(quantized.scales)
+    _linear(
+        x, codes, scales, is_transient, ready.codes, ready.sums, ready.scales,
+        ready.down, ready.up, ready.bias, hidden, y,
+    )  # fmt: skip
+    return y[:, : len(operands.bias)]
 
 
 def _random_layer(

@@ -61,6 +61,6 @@ def test_the_compiler_comes_without_linear_algebra_unless_it_is_there(
 ) -> None:
     command = (
         f'{before}import sys; from taolora_ros.kernels.jit import jit, load_compiler; '
-        "load_compiler(); print(jit()(lambda value: 2 * value)(21), 'scipy.linalg' in sys.modules)"
+        "load_compiler(); print(jit(lambda value: 2 * value)(21), 'scipy.linalg' in sys.modules)"
     )
     assert _printed(command).split() == ['42', str(is_loaded)]

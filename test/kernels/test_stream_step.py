@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from taolora_ros.config import Activation
 from taolora_ros.kernels.stream_step import packing, reference
-from taolora_ros.kernels.stream_step.cpu import stream_step
+from taolora_ros.kernels.stream_step.cpu import run, stream_step
 from taolora_ros.kernels.stream_step.operands import StreamOperands
 
 Network = Callable[..., StreamOperands]
@@ -44,12 +45,12 @@ def test_a_hop_is_what_the_reference_says(
 ) -> None:
     operands = network(**{'blocks': 2, **shape})
     packed, rng = packing.pack(operands), np.random.default_rng(streams)
-    state = packing.start(packed, streams)
+    state, room = packing.start(packed, streams), packing.room(packed, streams)
     size = (streams, operands.patch, operands.inputs)
     departure = np.empty((*size[:2], operands.channels), np.float32)
     prediction = np.empty(size, np.float32)
-    state.work[:] = np.nan
-    state.rounded[:] = -128
+    room.work[:] = np.nan
+    room.rounded[:] = -128
     errors = []
     for hop in range(HOPS):
         patches = np.cumsum(rng.normal(size=size) * 0.3, axis=1).astype(np.float32)
@@ -59,7 +60,7 @@ def test_a_hop_is_what_the_reference_says(
             state.reset(packed, streams - 1)
         before = as_reference(operands, packed, state)
         prediction[:], departure[:] = np.nan, np.nan
-        stream_step(packed, state, patches, is_transient, prediction, departure)
+        stream_step(packed, state, room, patches, is_transient, prediction, departure)
         expected = reference.stream_step(operands, before, patches, is_transient)
         assert error(prediction, expected.prediction) <= 1e-5
         assert error(departure, expected.departure) <= 1e-5
@@ -103,12 +104,57 @@ def test_streams_do_not_know_each_other(streams: int, network: Network) -> None:
 
 
 def _run(packed: packing.Packed, patches: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    state = packing.start(packed, patches.shape[1])
+    streams = patches.shape[1]
+    state = packing.start(packed, streams)
+    room = packing.room(packed, min(streams, packing.TOGETHER))
     departure = np.empty((*patches.shape[1:3], 3), np.float32)
     found = np.empty_like(patches)
     for hop, patch in enumerate(patches):
-        stream_step(packed, state, patch, masks[hop], found[hop], departure)
+        stream_step(packed, state, room, patch, masks[hop], found[hop], departure)
     return found
+
+
+@pytest.mark.parametrize(
+    'shape',
+    [
+        {},
+        {'dense': True},
+        {'blocks': None},
+        {'blocks': 0, 'channels': 0},
+        {'kernel': 1, 'rank': 0},
+        {'kernel': 4, 'blocks': 3, 'rank': 11},
+        {'inputs': 33, 'channels': 33, 'patch': 7},
+        {'channels': 5, 'order': 1, 'patch': 1},
+        {'group': 8},
+        {'group': 128, 'activation': Activation.PER_TOKEN},
+    ],
+    ids=str,
+)
+def test_a_recording_at_once_is_its_hops_to_the_bit(
+    shape: dict[str, Any], network: Network
+) -> None:
+    operands = network(**{'blocks': 2, **shape})
+    packed, rng = packing.pack(operands), np.random.default_rng(3)
+    count = 2 * packing.TOGETHER + 5
+    size = (count, operands.patch, operands.inputs)
+    patches, mask = rng.normal(size=size).astype(np.float32), rng.random(count) < 0.3
+    forecasts, states = [], []
+    for parts in (range(count + 1), (0, 7, 7, count)):
+        prediction = np.full(size, np.nan, np.float32)
+        departure = np.full((*size[:2], operands.channels), np.nan, np.float32)
+        state, room = packing.start(packed, 1), packing.room(packed, 1)
+        for first, last in itertools.pairwise(parts):
+            part = slice(first, last)
+            taken = (patches[part], mask[part], prediction[part], departure[part])
+            if len(parts) > count:
+                stream_step(packed, state, room, *taken)
+            else:
+                run(packed, state, *taken)
+        forecasts.append((prediction, departure))
+        past = state.past[:, : operands.history]
+        states.append((past, state.is_empty, state.rings, state.places, state.pending))
+    for hops, whole in (*zip(*forecasts, strict=True), *zip(*states, strict=True)):
+        np.testing.assert_array_equal(whole, hops)
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
@@ -117,11 +163,14 @@ def test_rows_that_are_not_finite_are_refused_before_they_are_taken(
 ) -> None:
     operands = network(blocks=2, channels=0)
     packed = packing.pack(operands)
-    state = packing.start(packed, 1)
+    state, room = packing.start(packed, 1), packing.room(packed, 1)
     patches = np.zeros((1, 4, 5), np.float32)
     patches[0, 3, 4] = value
     with pytest.raises(AssertionError, match='ingest'):
         stream_step(
-            packed, state, patches, np.zeros(1, bool), patches.copy(), np.empty((1, 4, 0), 'f4')
+            *(packed, state, room, patches, np.zeros(1, bool)),
+            *(patches.copy(), np.empty((1, 4, 0), np.float32)),
         )
+    with pytest.raises(AssertionError, match='ingest'):
+        run(packed, state, patches, np.zeros(1, bool), patches.copy(), np.empty((1, 4, 0), 'f4'))
     assert state.is_empty.all()

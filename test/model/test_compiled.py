@@ -91,6 +91,18 @@ def test_three_streams_are_three_networks(
             _assert_close(streams.departure[stream], network.departure)
 
 
+@pytest.mark.parametrize('precision', list(Precision))
+def test_a_recording_at_once_is_its_hops_to_the_bit(
+    weights: NetworkWeights, relation: RelationWeights, rows: np.ndarray, precision: Precision
+) -> None:
+    compiled = CompiledNetwork(weights, relation, precision=precision)
+    mask = np.arange(len(rows) // 4) % 3 == 0
+    pairs = zip(rows.reshape(-1, 4, 5), mask.tolist(), strict=True)
+    hops = np.concatenate([compiled.step(patch, flag) for patch, flag in pairs])
+    np.testing.assert_array_equal(compiled.run(rows, mask), hops)
+    np.testing.assert_array_equal(compiled.run(rows[:0], mask[:0]), hops[:0])
+
+
 @pytest.mark.parametrize('order', [1, 2, 7])
 @pytest.mark.parametrize('inputs', [1, 33])
 def test_odd_shapes_are_those_of_the_network(make: Make, order: int, inputs: int) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from taolora_ros.evaluation.speed.folded import fold
-from taolora_ros.evaluation.speed.hops import Hops
 from taolora_ros.evaluation.speed.targets import Target
 from taolora_ros.evaluation.speed.timing import US_PER_S, Pace, Times, alternate
 from taolora_ros.evaluation.speed.torch_network import TorchNetwork
@@ -19,19 +17,6 @@ from taolora_ros.samples import Bools, Float32s
 
 # From all rows [T, I] and the tokens' mask [T/P] to the predictions [T, I].
 RunRecording = Callable[[Float32s, Bools], Float32s]
-
-
-def hop_by_hop(engine: Hops, patch: int) -> RunRecording:
-    """A whole recording through an engine of one stream, as `taolora evaluate` runs it."""
-
-    def run(rows: Float32s, is_transient: Bools) -> Float32s:
-        predictions = np.empty_like(rows)
-        for number, mask in enumerate(is_transient.tolist()):
-            token = slice(number * patch, (number + 1) * patch)
-            predictions[token] = engine.step(rows[token], mask)
-        return predictions
-
-    return run
 
 
 @dataclass(frozen=True, eq=False)

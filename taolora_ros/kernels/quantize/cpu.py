@@ -5,6 +5,7 @@ M rows, K inputs (a multiple of G), G group size, a power of two from 8 on.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,8 @@ from numba.core import types
 
 from taolora_ros.config import Activation
 from taolora_ros.kernels import vectors
-from taolora_ros.kernels.jit import jit
 from taolora_ros.kernels.quantize.reference import LARGEST_PAIR
 from taolora_ros.quantization.int4 import LARGEST
-from taolora_ros.quantization.octaves import Codes
-from taolora_ros.samples import Bools, Float32s
 
 STATIC, PER_TOKEN, PER_GROUP, TIME_AWARE = range(4)
 MODES = {
@@ -27,107 +25,196 @@ MODES = {
     Activation.TIME_AWARE: TIME_AWARE,
 }
 
-_ONE = np.float32(1.0)
-_STEADY_LIMIT, _PAIR_LIMIT = np.float32(LARGEST), np.float32(LARGEST_PAIR)
 _LEAST = np.finfo(np.float32).tiny  # of a scale, whose inverse is finite
-_ROUND = 1.5 * 2.0**23  # added and taken away it rounds half to even, up to 2²²
-_WIDTH = 8
+_ROUND = 1.5 * 2.0**23  # added it rounds half to even, up to 2²²
+_LONG, _SHORT = 32, 8  # elements of a vector
 _FLOATS, _CODES = types.Array(types.float32, 1, 'C'), types.Array(types.int8, 1, 'C')
+_FLAGS = types.Array(types.boolean, 1, 'C')
 
 
-@jit()
+@vectors.vector_code(
+    *(_FLOATS, types.intp, types.intp, types.intp, _FLOATS, _FLAGS),
+    *(types.intp, _CODES, _FLOATS),
+)
 def quantize(
-    x: Float32s,
-    steady: Float32s,
-    is_transient: Bools,
-    mode: int,
-    codes: Codes,
-    scales: Float32s,
+    builder: Any,
+    x: Any,
+    rows: Any,
+    groups: Any,
+    size: Any,
+    steady: Any,
+    is_transient: Any,
+    mode: Any,
+    codes: Any,
+    scales: Any,
 ) -> None:
     """Round rows to 4 bits.
 
-    Args:
-        x: `[M, K]` float32, finite.
-        steady: `[K/G]` float32, positive.
-        is_transient: `[M]` the mask.
-        mode: how scales are chosen, one of `MODES`.
-        codes: `[M, K]` int8, overwritten.
-        scales: `[M, K/G]` float32, overwritten.
+    Takes x `[M·K]`, M, K/G, G, steady scales `[K/G]`, the mask `[M]`, how scales are chosen (one
+    of `MODES`), and codes `[M·K]` and scales `[M·K/G]`, which are overwritten.
     """
-    for row in range(x.shape[0]):
-        quantize_row(x[row], steady, is_transient[row], mode, codes[row], scales[row])
+    with vectors.steps(builder, ir.Constant(vectors.INDEX, 0), rows, 1) as row:
+        line = builder.mul(row, groups)
+        first, flag = builder.mul(line, size), vectors.flag(builder, is_transient, row)
+        line_of, codes_of = builder.gep(x, [first]), builder.gep(codes, [first])
+        scales_of = builder.gep(scales, [line])
+        emit_rounding(
+            builder, line_of, groups, size, steady, flag, mode, codes_of, scales_of
+        )  # fmt: skip
 
 
-@jit()
-def quantize_row(
-    x: Float32s, steady: Float32s, is_transient: bool, mode: int, codes: Codes, scales: Float32s
+def emit_rounding(
+    builder: Any,
+    x: Any,
+    groups: Any,
+    size: Any,
+    steady: Any,
+    is_transient: Any,
+    mode: Any,
+    codes: Any,
+    scales: Any,
+    *,
+    raised: int = 0,
 ) -> None:
-    """Round one row `[K]`."""
-    groups, inputs = steady.shape[0], x.shape[0]
-    size = inputs // groups
-    is_pair = mode == TIME_AWARE and is_transient
-    limit = _PAIR_LIMIT if is_pair else _STEADY_LIMIT
-    for group in range(groups):
-        scales[group] = steady[group]
-    step = _ONE / limit
-    if mode == PER_TOKEN:
-        _follow(_largest(x, 0, inputs), step, scales)
-    elif mode == PER_GROUP or is_pair:
-        for group in range(groups):
-            largest = _largest(x, group * size, size)
-            _follow(largest, step, scales[group : group + 1])
-    for group in range(groups):
-        _round(x, group * size, size, _ONE / scales[group], limit, codes)
+    """Code that rounds one row.
+
+    Args:
+        builder: of LLVM.
+        x: pointer to the row, `[K]`.
+        groups: K/G.
+        size: G.
+        steady: pointer to the steady scales, `[K/G]`.
+        is_transient: whether the mask is on.
+        mode: how scales are chosen, one of `MODES`.
+        codes: pointer to `[K]` codes, overwritten.
+        scales: pointer to `[K/G]` scales, overwritten.
+        raised: added to codes; beyond 127 they wrap around.
+    """
+
+    def has(kind: int) -> Any:
+        return builder.icmp_signed('==', mode, ir.Constant(vectors.INDEX, kind))
+
+    is_pair = builder.and_(has(TIME_AWARE), is_transient)
+    limits = (ir.Constant(vectors.FLOAT, float(of)) for of in (LARGEST_PAIR, LARGEST))
+    limit = builder.select(is_pair, *limits)
+    step = builder.fdiv(ir.Constant(vectors.FLOAT, 1.0), limit)
+    with builder.if_else(builder.or_(is_pair, has(PER_GROUP))) as (then, otherwise):
+        with then:
+            _emit_scales(builder, x, groups, size, step, steady, scales)
+        with otherwise, builder.if_else(has(PER_TOKEN)) as (of_token, fixed):
+            with of_token:
+                inputs = builder.mul(groups, size)
+                whole = _emit_largest(builder, x, inputs)
+                _emit_scales(builder, x, groups, size, step, steady, scales, whole)
+            with fixed:
+                _emit_steady(builder, groups, steady, scales)
+    _emit_codes(builder, x, groups, size, limit, _ROUND + raised, codes, scales)
 
 
-@jit()
-def _follow(largest: np.float32, step: np.float32, scales: Float32s) -> None:
-    """Replace scales by the one that the largest magnitude asks for, unless that is too small."""
-    following = largest * step
-    if following >= _LEAST:
-        for group in range(scales.shape[0]):
-            scales[group] = following
+def _emit_steady(builder: Any, groups: Any, steady: Any, scales: Any) -> None:
+    with vectors.steps(builder, ir.Constant(vectors.INDEX, 0), groups, 1) as group:
+        fixed = vectors.element(builder, steady, group)
+        builder.store(fixed, builder.gep(scales, [group]))
 
 
-@vectors.vector_code(_FLOATS, types.intp, types.intp, result=types.float32)
-def _largest(builder: Any, x: Any, first: Any, count: Any) -> Any:
-    """The largest magnitude of `count` neighbors.
+def _emit_scales(
+    builder: Any,
+    x: Any,
+    groups: Any,
+    size: Any,
+    step: Any,
+    steady: Any,
+    scales: Any,
+    whole: Any = None,
+) -> None:
+    """The scales that the largest magnitudes ask for, unless that is too small.
+
+    `whole` is the largest of the row, where all groups take it.
+    """
+    least = ir.Constant(vectors.FLOAT, float(_LEAST))
+
+    def emit(group: Any, count: Any) -> None:
+        row = builder.gep(x, [builder.mul(group, size)])
+        largest = _emit_largest(builder, row, count) if whole is None else whole
+        following, fixed = builder.fmul(largest, step), vectors.element(builder, steady, group)
+        is_large = builder.fcmp_ordered('>=', following, least)
+        builder.store(builder.select(is_large, following, fixed), builder.gep(scales, [group]))
+
+    _each_group(builder, size, groups, emit)
+
+
+def _emit_codes(
+    builder: Any, x: Any, groups: Any, size: Any, limit: Any, shift: float, codes: Any, scales: Any
+) -> None:
+    one = ir.Constant(vectors.FLOAT, 1.0)
+
+    def emit(group: Any, count: Any) -> None:
+        first = builder.mul(group, size)
+        row, target = builder.gep(x, [first]), builder.gep(codes, [first])
+        inverse = builder.fdiv(one, vectors.element(builder, scales, group))
+        for begin, end, width in _passes(builder, count):
+            by, high = vectors.splat(builder, inverse, width), vectors.splat(builder, limit, width)
+            low = builder.fsub(vectors.constant(vectors.FLOAT, -0.0, width), high)
+            with vectors.steps(builder, begin, end, width) as k:
+                value = builder.fmul(vectors.load(builder, row, k, width), by)
+                value = builder.select(builder.fcmp_ordered('>', value, low), value, low)
+                value = builder.select(builder.fcmp_ordered('<', value, high), value, high)
+                bits = builder.fadd(value, vectors.constant(vectors.FLOAT, shift, width))
+                bits = builder.bitcast(bits, vectors.vector(vectors.INT32, width))
+                code = builder.trunc(bits, vectors.vector(vectors.INT8, width))
+                vectors.store(builder, code, target, k)  # the last bits are the whole number's
+
+    _each_group(builder, size, groups, emit)
+
+
+def _each_group(builder: Any, size: Any, groups: Any, emit: Callable[[Any, Any], None]) -> None:
+    """Code for every group, written once more for the usual size, which needs no loop within."""
+    usual = ir.Constant(vectors.INDEX, _LONG)
+    with builder.if_else(builder.icmp_signed('==', size, usual)) as (then, otherwise):
+        for branch, count in ((then, usual), (otherwise, size)):
+            with (
+                branch,
+                vectors.steps(builder, ir.Constant(vectors.INDEX, 0), groups, 1) as group,
+            ):
+                emit(group, count)
+
+
+def _emit_largest(builder: Any, x: Any, count: Any) -> Any:
+    """The largest of so many magnitudes.
 
     Without their sign, floats are in the order of the integers with the same bits.
     """
-    kind = vectors.vector(vectors.INT32, _WIDTH)
-    magnitude = vectors.constant(vectors.INT32, 0x7FFFFFFF, _WIDTH)
-    most = vectors.variable(builder, vectors.constant(vectors.INT32, 0, _WIDTH))
-    with vectors.steps(builder, first, builder.add(first, count), _WIDTH) as k:
-        bits = builder.bitcast(vectors.load(builder, x, k, _WIDTH), kind)
-        found = _larger(builder, builder.load(most), builder.and_(bits, magnitude))
-        builder.store(found, most)
-    found, distance = builder.load(most), _WIDTH // 2
-    while distance:
-        partners = vectors.shuffle(builder, found, [place ^ distance for place in range(_WIDTH)])
-        found = _larger(builder, found, partners)
-        distance //= 2
-    bits = builder.extract_element(found, ir.Constant(vectors.INT32, 0))
-    return builder.bitcast(bits, vectors.FLOAT)
+    most: Any = ir.Constant(vectors.INT32, 0)
+    for begin, end, width in _passes(builder, count):
+        kind = vectors.vector(vectors.INT32, width)
+        magnitude = vectors.constant(vectors.INT32, 0x7FFFFFFF, width)
+        found = vectors.variable(builder, vectors.splat(builder, most, width))
+        with vectors.steps(builder, begin, end, width) as k:
+            bits = builder.bitcast(vectors.load(builder, x, k, width), kind)
+            larger = _larger(builder, builder.load(found), builder.and_(bits, magnitude))
+            builder.store(larger, found)
+        most = _largest_of(builder, builder.load(found))
+    return builder.bitcast(most, vectors.FLOAT)
+
+
+def _passes(builder: Any, count: Any) -> Iterator[tuple[Any, Any, int]]:
+    """Where to go in vectors of many elements, and where the rest of 8 each."""
+    size = ir.Constant(vectors.INDEX, _LONG)
+    middle = builder.mul(builder.udiv(count, size), size)
+    yield ir.Constant(vectors.INDEX, 0), middle, _LONG
+    yield middle, count, _SHORT
+
+
+def _largest_of(builder: Any, values: Any) -> Any:
+    """The largest of a vector's numbers, which stay in vectors to the end."""
+    while values.type.count > 4:
+        half = values.type.count // 2
+        low = vectors.shuffle(builder, values, range(half))
+        values = _larger(builder, low, vectors.shuffle(builder, values, range(half, 2 * half)))
+    for partners in ([2, 3, 0, 1], [1, 0, 3, 2]):
+        values = _larger(builder, values, vectors.shuffle(builder, values, partners))
+    return builder.extract_element(values, ir.Constant(vectors.INT32, 0))
 
 
 def _larger(builder: Any, one: Any, other: Any) -> Any:
     return builder.select(builder.icmp_signed('>', one, other), one, other)
-
-
-@vectors.vector_code(_FLOATS, types.intp, types.intp, types.float32, types.float32, _CODES)
-def _round(
-    builder: Any, x: Any, first: Any, count: Any, inverse: Any, limit: Any, codes: Any
-) -> None:
-    """Codes of `count` neighbors."""
-    by, high = vectors.splat(builder, inverse, _WIDTH), vectors.splat(builder, limit, _WIDTH)
-    low = builder.fsub(vectors.constant(vectors.FLOAT, -0.0, _WIDTH), high)
-    shift = vectors.constant(vectors.FLOAT, _ROUND, _WIDTH)
-    with vectors.steps(builder, first, builder.add(first, count), _WIDTH) as k:
-        value = builder.fmul(vectors.load(builder, x, k, _WIDTH), by)
-        value = builder.select(builder.fcmp_ordered('>', value, low), value, low)
-        value = builder.select(builder.fcmp_ordered('<', value, high), value, high)
-        value = builder.fsub(builder.fadd(value, shift), shift)
-        whole = builder.fptosi(value, vectors.vector(vectors.INT32, _WIDTH))
-        code = builder.trunc(whole, vectors.vector(vectors.INT8, _WIDTH))
-        vectors.store(builder, code, codes, k)

@@ -1,111 +1,125 @@
-"""Rows of one stream on the CPU: its history, the skip, the relation and the token."""
+"""Rows of one stream on the CPU: its history, the skip, the relation and the token.
+
+Rows are `[·, I]` in one flat array, a patch begins at its row `first`, and the differences that
+lead to it are in scratch memory, the newest first, from `newest` on.
+"""
 
 from __future__ import annotations
 
-import numpy as np
-
-from taolora_ros.kernels.jit import FUSED, copy, fill, jit
+from taolora_ros.kernels.jit import jit
 from taolora_ros.kernels.stream_step import packing as at
-from taolora_ros.kernels.stream_step.cpu_layers import Scratch, Weights, apply, inputs_of
+from taolora_ros.kernels.stream_step.cpu_layers import Scratch, Weights, apply, apply_to_parts
+from taolora_ros.kernels.stream_step.cpu_vectors import (
+    clear_rows,
+    differ,
+    difference,
+    place,
+    place_rows,
+    predict,
+)
 from taolora_ros.samples import Bools, Float32s
 
-_ZERO = np.float32(0.0)
 
-
-@jit()
+@jit
 def take(rows: Float32s, patch: Float32s, is_empty: Bools, history: int) -> None:
     """Put a patch `[P, I]` behind the past in `rows` `[H + P, I]`."""
+    flat, new, inputs = rows.reshape(-1), patch.reshape(-1), rows.shape[1]
     if is_empty[0]:
         is_empty[0] = False
         for row in range(history):
-            copy(rows[row], patch[0])
-    for row in range(patch.shape[0]):
-        copy(rows[history + row], patch[row])
+            place(flat, row * inputs, new, 0, inputs)
+    place(flat, history * inputs, new, 0, new.shape[0])
 
 
-@jit()
+@jit
 def drop_oldest(rows: Float32s, history: int) -> None:
     """Keep the newest H rows."""
+    flat, inputs = rows.reshape(-1), rows.shape[1]
     patch = rows.shape[0] - history
     for row in range(history):
-        copy(rows[row], rows[row + patch])
+        place(flat, row * inputs, flat, (row + patch) * inputs, inputs)
 
 
-@jit()
-def differ(weights: Weights, scratch: Scratch, rows: Float32s) -> None:
-    """Put the rows' differences in units of σ into scratch memory, the newest first."""
-    inputs, last = rows.shape[1], rows.shape[0] - 1
-    spread = weights.floats[weights.sizes[at.SPREAD] : weights.sizes[at.SPREAD] + inputs]
-    for back in range(last):
-        first = scratch.starts[at.DIFFERENCES] + back * inputs
-        target = scratch.work[first : first + inputs]
-        newer, older = rows[last - back], rows[last - back - 1]
-        for i in range(inputs):
-            target[i] = (newer[i] - older[i]) / spread[i]
+@jit
+def put_differences(weights: Weights, scratch: Scratch, rows: Float32s, count: int) -> None:
+    """Put the differences of the first `count` rows, in units of σ, into scratch memory."""
+    inputs, target = weights.sizes[at.ROW], scratch.starts[at.DIFFERENCES]
+    spread = weights.sizes[at.SPREAD]
+    differ(scratch.work, target, rows, 0, weights.floats, spread, count, inputs)
 
 
-@jit(FUSED)
+@jit
 def skip(
-    weights: Weights, scratch: Scratch, rows: Float32s, is_transient: Bools, prediction: Float32s
+    weights: Weights,
+    scratch: Scratch,
+    rows: Float32s,
+    first: int,
+    newest: int,
+    is_transient: Bools,
+    prediction: Float32s,
 ) -> None:
-    """Predict the patch `[P, I]` at the end of `rows` from the rows before each."""
-    work, sizes = scratch.work, weights.sizes
-    order, history, group = sizes[at.ORDER], sizes[at.HISTORY], sizes[at.GROUP]
-    inputs = rows.shape[1]
-    patch, level = prediction.shape[0], (inputs + group - 1) // group * group
-    x = inputs_of(weights, scratch, at.SKIP, patch)
-    count = (order - 1) * inputs
-    for p in range(patch):
-        line = x[p]
-        copy(line, rows[history + p - 1])
-        fill(line[inputs:level], _ZERO)
-        first = scratch.starts[at.DIFFERENCES] + (patch - p) * inputs
-        copy(line[level:], work[first : first + count])
-        fill(line[level + count :], _ZERO)
-    y = apply(weights, scratch, at.SKIP, is_transient, patch)
-    spread = weights.floats[sizes[at.SPREAD] : sizes[at.SPREAD] + inputs]
-    for p in range(patch):
-        line, target, last = x[p], prediction[p], rows[history + p - 1]
-        own = weights.floats[sizes[at.OWN] : sizes[at.OWN] + inputs]
-        for i in range(inputs):
-            target[i] = own[i] * line[i]
-        for lag in range(1, order):
-            own = weights.floats[sizes[at.OWN] + lag * inputs : sizes[at.OWN] + (lag + 1) * inputs]
-            seen = line[level + (lag - 1) * inputs : level + lag * inputs]
-            for i in range(inputs):
-                target[i] += own[i] * seen[i]
-        for i in range(inputs):
-            target[i] = (y[p, i] + target[i]) * spread[i] + last[i]
+    """Predict a patch `[P, I]` from the rows before each of its own."""
+    work, sizes, floats = scratch.work, weights.sizes, weights.floats
+    order, group, inputs = sizes[at.ORDER], sizes[at.GROUP], sizes[at.ROW]
+    patch, level = sizes[at.PATCH], (inputs + group - 1) // group * group
+    width, x = weights.layers[at.SKIP, at.INPUTS], scratch.starts[at.X]
+    last, before, count = (first - 1) * inputs, newest + patch * inputs, (order - 1) * inputs
+    if weights.layers[at.SKIP, at.DENSE] >= 0:
+        clear_rows(work, x, width, patch, width)
+        place_rows(work, x, width, rows, last, inputs, patch, inputs)
+        place_rows(work, x + level, width, work, before, -inputs, patch, count)
+        apply(weights, scratch, at.SKIP, x, is_transient, patch)
+    else:
+        apply_to_parts(
+            floats, weights.codes, weights.layers, sizes,
+            work, scratch.starts, scratch.rounded, at.SKIP,
+            rows, last, inputs, inputs, work, before, -inputs, count, is_transient, 0, patch,
+        )  # fmt: skip
+    outputs, y = weights.layers[at.SKIP, at.OUTPUTS], scratch.starts[at.Y]
+    predict(
+        prediction.reshape(-1), 0, rows, last, floats, sizes[at.SPREAD], work, y,
+        floats, sizes[at.OWN], work, before, outputs, patch, order, inputs,
+    )  # fmt: skip
 
 
-@jit()
+@jit
 def relate(
-    weights: Weights, scratch: Scratch, rows: Float32s, is_transient: Bools, departure: Float32s
+    weights: Weights,
+    scratch: Scratch,
+    rows: Float32s,
+    first: int,
+    is_transient: Bools,
+    departure: Float32s,
 ) -> None:
-    """What the patch `[P, C]` at the end of `rows` departs from the relation."""
-    history, layer = weights.sizes[at.HISTORY], weights.layers.shape[0] - 1
+    """What a patch `[P, C]` departs from the relation."""
+    work, inputs, layer = scratch.work, weights.sizes[at.ROW], weights.layers.shape[0] - 1
     patch, channels = departure.shape
-    x = inputs_of(weights, scratch, layer, patch)
+    width, x = weights.layers[layer, at.INPUTS], scratch.starts[at.X]
+    lags = weights.lags.shape[0]
+    end = lags * channels
+    clear_rows(work, x + end, width, patch, width - end)
+    for lag in range(lags):
+        seen = (first - weights.lags[lag]) * inputs
+        place_rows(work, x + lag * channels, width, rows, seen, inputs, patch, channels)
+    apply(weights, scratch, layer, x, is_transient, patch)
+    outputs, y = weights.layers[layer, at.OUTPUTS], scratch.starts[at.Y]
+    target = departure.reshape(-1)
     for p in range(patch):
-        line = x[p]
-        for place in range(weights.lags.shape[0]):
-            seen = rows[history + p - weights.lags[place]]
-            copy(line[place * channels :], seen[:channels])
-        fill(line[weights.lags.shape[0] * channels :], _ZERO)
-    y = apply(weights, scratch, layer, is_transient, patch)
-    for p in range(patch):
-        for c in range(channels):
-            departure[p, c] = rows[history + p, c] - y[p, c]
+        seen = (first + p) * inputs
+        difference(target, p * channels, rows, seen, work, y + p * outputs, channels)
 
 
-@jit()
-def put_token(weights: Weights, scratch: Scratch, rows: Float32s, x: Float32s) -> None:
-    """The embedding's input `[K]` for the patch at the end of `rows`."""
-    inputs, group, patch = rows.shape[1], weights.sizes[at.GROUP], weights.sizes[at.PATCH]
+@jit
+def put_token(
+    weights: Weights, scratch: Scratch, rows: Float32s, first: int, newest: int, token: int
+) -> None:
+    """Put the embedding's input of a patch into scratch memory, as that of a token."""
+    work, sizes = scratch.work, weights.sizes
+    inputs, group, patch = sizes[at.ROW], sizes[at.GROUP], sizes[at.PATCH]
     level = (inputs + group - 1) // group * group
-    copy(x, rows[rows.shape[0] - 1])
-    fill(x[inputs:level], _ZERO)
-    for p in range(patch):
-        first = scratch.starts[at.DIFFERENCES] + (patch - 1 - p) * inputs
-        copy(x[level + p * inputs :], scratch.work[first : first + inputs])
-    fill(x[level + patch * inputs :], _ZERO)
+    width = weights.layers[at.EMBED, at.INPUTS]
+    x = scratch.starts[at.EMBEDDED] + token * width
+    clear_rows(work, x, 0, 1, width)
+    place(work, x, rows, (first + patch - 1) * inputs, inputs)
+    oldest = newest + (patch - 1) * inputs
+    place_rows(work, x + level, inputs, work, oldest, -inputs, patch, inputs)

@@ -4,7 +4,7 @@ Handing an array to a compiled function costs about as much as multiplying 2,000
 hop's call takes few of them: all floats in one, all codes in another, and where each part lies in
 a table.
 
-S streams; other letters as in `operands`, N and R padded as in `kernels.dual_path_linear.cpu`.
+S streams; other letters as in `operands`, N padded as in `kernels.dual_path_linear.cpu`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from taolora_ros.kernels.dual_path_linear.cpu import prepare
-from taolora_ros.kernels.dual_path_linear.cpu_vectors import LANES
 from taolora_ros.kernels.quantize.cpu import MODES
 from taolora_ros.kernels.stream_step.operands import Layer, StreamOperands
 from taolora_ros.quantization.int4 import padded
@@ -28,7 +27,7 @@ from taolora_ros.samples import Bools, Float32s, Ints
 (
     INPUTS,  # K
     OUTPUTS,  # N, padded
-    RANK,  # R, padded
+    RANK,  # R
     WIDE,  # whether steady rows take both nibbles
     UNITS,  # in floats, as the next five
     STEADY,
@@ -37,9 +36,10 @@ from taolora_ros.samples import Bools, Float32s, Ints
     UP,
     BIAS,
     DENSE,  # in floats; −1 where the layer runs at 4 bits
-    CODES,  # in codes
+    CODES,  # in codes, as the next one
+    SUMS,
     LAYER_FIELDS,
-) = range(13)
+) = range(14)
 
 # Rows of that table. Numba would compile a function anew for each plain integer handed to it.
 SKIP, EMBED, FIRST_BLOCK = np.int64(0), np.int64(1), np.int64(2)
@@ -69,9 +69,9 @@ SKIP, EMBED, FIRST_BLOCK = np.int64(0), np.int64(1), np.int64(2)
 DILATION, TAPS, BLOCK_GAIN, RING, BLOCK_FIELDS = range(5)
 
 # Parts of the scratch memory, by where they start: inputs and outputs of the layer that runs, the
-# tokens' features, and of one row what it rotates to, its scales and its low rank; a token's
-# convolution, and a stream's differences.
-X, Y, TOKEN, TURNED, ROW_SCALES, RANKS, CONVOLVED, DIFFERENCES, WORK_FIELDS = range(9)
+# embedding's inputs, the tokens' features; of one row what it rotates to; of all rows of a layer
+# their scales and their low rank; and differences of rows, the newest first.
+X, Y, EMBEDDED, TOKEN, TURNED, ROW_SCALES, RANKS, DIFFERENCES, WORK_FIELDS = range(9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,16 +88,13 @@ class Packed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """What a hop leaves to the next one, and the memory that it works in."""
+    """What a hop leaves to the next one."""
 
     past: Float32s  # [S, H + P, I] the newest H rows, then room for a patch
     is_empty: Bools  # [S] whether the next patch starts a segment
     rings: Float32s  # [·] of each block [S, reach, d]: its newest tokens
     places: Ints  # [B] where each block's rings are written next
     pending: Float32s  # [S, P, I] correction of the next patch
-    work: Float32s  # [·] scratch
-    starts: Ints  # [WORK_FIELDS] of the parts of `work`
-    rounded: Codes  # [K] scratch: codes of one row
 
     def reset(self, packed: Packed, stream: int) -> None:
         """Forget one stream's past."""
@@ -110,7 +107,18 @@ class State:
             self.rings[first : first + reach * width] = 0.0
 
 
-TOGETHER = 32  # streams that pass through a layer in one go: their scratch stays in the L2 cache
+@dataclass(frozen=True, slots=True, eq=False)
+class Room:
+    """The memory that a hop works in; nothing of it outlasts a call."""
+
+    work: Float32s  # [·]
+    starts: Ints  # [WORK_FIELDS] of the parts of `work`
+    rounded: Codes  # [·] codes of all rows of a layer
+
+
+TOGETHER = 32  # tokens that pass through a layer in one go: their scratch stays in the L2 cache
+
+ALIGNMENT = 32  # elements that every part of an array begins at a multiple of
 
 _LINE = 64  # bytes
 
@@ -128,7 +136,7 @@ class _Arena:
         start = self._size
         self._parts.append(part.reshape(-1))
         self._size += part.size
-        gap = -self._size % LANES  # parts start where vectors do
+        gap = -self._size % ALIGNMENT  # parts start where vectors do
         self._parts.append(np.zeros(gap, part.dtype))
         self._size += gap
         return start
@@ -199,42 +207,56 @@ def _place(layer: Layer, floats: _Arena, codes: _Arena) -> list[int]:
     row[UNITS], row[STEADY] = floats.place(layer.units), floats.place(layer.steady)
     row[SCALES] = floats.place(ready.scales)
     row[DOWN], row[UP] = floats.place(ready.down), floats.place(ready.up)
-    row[CODES] = codes.place(ready.codes)
+    row[CODES], row[SUMS] = codes.place(ready.codes), codes.place(ready.sums)
     return row
 
 
 def start(packed: Packed, streams: int) -> State:
     """The state before the first patch of every stream."""
-    sizes, layers = packed.sizes, packed.layers
+    sizes = packed.sizes
     patch, row, history = (int(sizes[field]) for field in (PATCH, ROW, HISTORY))
-    together = min(streams, TOGETHER)
-    rows = np.full(len(layers), together)  # of a layer that run together
-    rows[0] = patch
-    if sizes[CHANNELS]:
-        rows[-1] = patch
-    inputs, width = int(layers[:, INPUTS].max()), int(sizes[WIDTH])
     reaches = (sizes[KERNEL] - 1) * packed.blocks[:, DILATION]
-    starts, size = _consecutive(
-        {
-            X: int((rows * layers[:, INPUTS]).max()),
-            Y: int((rows * layers[:, OUTPUTS]).max()),
-            TOKEN: together * width,
-            TURNED: inputs,
-            ROW_SCALES: inputs // int(sizes[GROUP]),
-            RANKS: int(layers[:, RANK].max()),
-            CONVOLVED: width,
-            DIFFERENCES: (history + patch) * row,
-        }.items()
-    )
     return State(
         past=np.zeros((streams, history + patch, row), np.float32),
         is_empty=np.ones(streams, np.bool_),
-        rings=_zeros(int(reaches.sum()) * streams * width, np.float32),
+        rings=_zeros(int(reaches.sum()) * streams * int(sizes[WIDTH]), np.float32),
         places=np.zeros(int(sizes[BLOCKS]), np.int64),
         pending=np.zeros((streams, patch, row), np.float32),
+    )
+
+
+def room(packed: Packed, tokens: int, *, patches: int = 1) -> Room:
+    """Memory to work in.
+
+    Args:
+        packed: the network.
+        tokens: that pass through a layer of the correction together; no more than `TOGETHER`.
+        patches: of one stream, one after the other, that a call takes together.
+    """
+    sizes, layers = packed.sizes, packed.layers
+    patch, row, history = (int(sizes[field]) for field in (PATCH, ROW, HISTORY))
+    rows = np.full(len(layers), tokens)  # of a layer that run together
+    rows[SKIP] = patch
+    if sizes[CHANNELS]:
+        rows[-1] = patch
+    inputs = rows * layers[:, INPUTS]
+    embedded = tokens * int(layers[EMBED, INPUTS]) if sizes[HAS_CORRECTION] else 0
+    starts, size = _consecutive(
+        {
+            X: int(inputs.max()),
+            Y: int((rows * layers[:, OUTPUTS]).max()),
+            EMBEDDED: embedded,
+            TOKEN: tokens * int(sizes[WIDTH]),
+            TURNED: int(layers[:, INPUTS].max()),
+            ROW_SCALES: int(inputs.max()) // int(sizes[GROUP]),
+            RANKS: int((rows * layers[:, RANK]).max()),
+            DIFFERENCES: (history + patches * patch) * row,
+        }.items()
+    )
+    return Room(
         work=_zeros(size, np.float32),
         starts=starts,
-        rounded=_zeros(inputs, np.int8),
+        rounded=_zeros(int(inputs.max()), np.int8),
     )
 
 
@@ -243,5 +265,5 @@ def _consecutive(sizes: Iterable[tuple[int, int]]) -> tuple[Ints, int]:
     starts, size = np.zeros(WORK_FIELDS, np.int64), 0
     for part, count in sizes:
         starts[part] = size
-        size += padded(count, LANES)
+        size += padded(count, ALIGNMENT)
     return starts, size

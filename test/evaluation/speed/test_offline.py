@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taolora_ros.evaluation.speed.offline import OfflineFindings, hop_by_hop, measure_offline
+from taolora_ros.evaluation.speed.offline import OfflineFindings, measure_offline
 from taolora_ros.evaluation.speed.timing import Pace, Times
 from taolora_ros.evaluation.speed.workload import Workload
-from taolora_ros.model.network import Network
 from taolora_ros.samples import Bools, Float32s
 
 
@@ -21,13 +20,6 @@ def test_both_work_off_the_whole_recording(workload: Workload) -> None:
     assert seen == [(240, 60)] * 2
     assert findings.rows == 240
     assert findings.torch_fp32.us.size == 2
-
-
-def test_an_engine_of_one_stream_takes_a_recording_hop_by_hop(workload: Workload) -> None:
-    network = Network(workload.network)
-    predictions = hop_by_hop(network, 4)(workload.rows, workload.is_transient)
-    expected = Network(workload.network).run(workload.rows, workload.is_transient)
-    np.testing.assert_allclose(predictions, expected, atol=1e-4)
 
 
 def test_speed_is_rows_over_the_median() -> None:
