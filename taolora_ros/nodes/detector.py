@@ -141,7 +141,7 @@ class Detector(LifecycleNode):
         ]
 
     def _drain(self) -> None:
-        again(self._tickers[0], self._active().drain())
+        again(self._tickers[0], self._active().keep_up())
 
     def _unwatch(self) -> None:
         for ticker in self._tickers:

@@ -99,10 +99,13 @@ class Drained(Listener):
         self._rows = 0
         poll_s = DetectorOptions().drain_s
         self._schedule = HopSchedule(poll_s=poll_s, queue=queue)
-        self._draining = self.create_timer(poll_s, self._drain, clock=self._steady)
+        self._draining = self.create_timer(poll_s, self._keep_up, clock=self._steady)
         self.create_timer(DISCOVERY_S, self._topics.discover, clock=self._steady)
 
-    def _drain(self) -> None:
+    def _keep_up(self) -> None:
+        again(self._draining, self._schedule.keep_up(self._drain))
+
+    def _drain(self) -> Batch:
         config, completed_ns = self._config, None
         for message in self._topics.drain():
             rows = len(self._intake.push(message))
@@ -111,8 +114,7 @@ class Drained(Listener):
                 completed_ns = message.receive_ns
             (number,) = NUMBER.unpack_from(message.data, len(message.data) - NUMBER.size)
             self.take(message.topic, number)
-        batch = Batch(round(config.hop_s * NS_PER_S), completed_ns, self._topics.most)
-        again(self._draining, self._schedule.wait_ns(batch, time.time_ns()))
+        return Batch(round(config.hop_s * NS_PER_S), completed_ns, self._topics.most)
 
 
 class Plain(Listener):

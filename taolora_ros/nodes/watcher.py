@@ -58,18 +58,22 @@ class Watcher:
             options=options.intake,
         )
 
-    def drain(self) -> int:
-        """Take what has arrived, and publish what it shows.
+    def keep_up(self) -> int:
+        """Take what arrives until the next hop is further off, and publish what it shows.
 
         Returns:
             How long to wait until the next time, in ns.
         """
-        messages = self.intake.drain()
-        self._publish(self.session.push(messages, overdue=self.intake.overdue))
-        wait_ns = self._schedule.wait_ns(self._batch(), time.time_ns())
+        wait_ns = self._schedule.keep_up(self.drain)
         start_ns = time.perf_counter_ns()
         self.session.compare(round(SPARE_SHARE * wait_ns))
         return max(1, wait_ns - (time.perf_counter_ns() - start_ns))
+
+    def drain(self) -> Batch:
+        """Take what has arrived, and publish what it shows."""
+        messages = self.intake.drain()
+        self._publish(self.session.push(messages, overdue=self.intake.overdue))
+        return self._batch()
 
     def _batch(self) -> Batch:
         """What the last drain brought; hops of simulated time can't be foreseen."""
