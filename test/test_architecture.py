@@ -48,8 +48,8 @@ APART = (('cli', 'nodes'),)
 # What comes from outside and may be imported in some files alone.
 ONLY_IN = {
     'rclpy': ('nodes/*',),
-    'triton': ('kernels/*/gpu.py',),
-    'torch': ('training/*', 'kernels/*/gpu.py', 'evaluation/baselines*', 'evaluation/speed/*'),
+    'triton': ('kernels/*/gpu*.py',),
+    'torch': ('training/*', 'kernels/*/gpu*.py', 'evaluation/baselines*', 'evaluation/speed/*'),
     'onnx': ('evaluation/speed/onnx_*',),
     'onnxruntime': ('evaluation/speed/onnx_*',),
     'mujoco': ('simulation/*',),

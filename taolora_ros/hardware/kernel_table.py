@@ -82,7 +82,7 @@ def kernel_table(capability: tuple[int, int] = ORIN_NANO) -> tuple[KernelResourc
     from taolora_ros.kernels.compilation.gpu import compiled
     from taolora_ros.kernels.dual_path_linear import gpu as dual_path_linear
     from taolora_ros.kernels.quantize import gpu as quantize
-    from taolora_ros.kernels.stream_step import gpu as stream_step
+    from taolora_ros.kernels.stream_step import gpu_kernel as stream_step
 
     table = []
     for kernel in (quantize, dual_path_linear, stream_step):
