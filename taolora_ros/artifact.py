@@ -7,6 +7,7 @@ tells a damaged file. Nothing in it is executed.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -56,7 +57,7 @@ class Header:
 
 
 def save(model: DetectorModel, path: Path) -> None:
-    """Write an artifact.
+    """Write an artifact; one that is there stays until the new one is complete.
 
     Raises:
         ArtifactError: the file can't be written.
@@ -82,9 +83,13 @@ def save(model: DetectorModel, path: Path) -> None:
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     text = json.dumps(to_mapping(header), sort_keys=True)
     sealed = {'sha256': _checksum(text, tensors), 'header': to_mapping(header)}
+    partial = path.with_name(f'{path.name}.partial')
     try:  # one key, since safetensors writes several in any order
-        save_file(tensors, path, metadata={'taolora': json.dumps(sealed, sort_keys=True)})
+        save_file(tensors, partial, metadata={'taolora': json.dumps(sealed, sort_keys=True)})
+        partial.replace(path)
     except (OSError, SafetensorError) as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise ArtifactError(f'{path}: cannot be written: {error}') from None
 
 

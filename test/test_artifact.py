@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,21 @@ def test_a_loaded_detector_scores_exactly_as_the_one_that_was_saved(
     assert loaded.config == rotor_model.config
     assert loaded.channels == rotor_model.channels
     assert loaded.trained_on == ('rotor_0', 'rotor_1', 'rotor_2')
+
+
+def test_an_artifact_stays_as_it_is_when_another_cannot_be_written_over_it(
+    rotor_model: DetectorModel, saved: Path
+) -> None:
+    before = saved.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # as on a disk that is full
+    try:
+        with pytest.raises(ArtifactError, match='cannot be written'):
+            artifact.save(rotor_model, saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
 
 
 def test_one_changed_byte_anywhere_is_refused_in_one_line(saved: Path, tmp_path: Path) -> None:
