@@ -28,7 +28,7 @@ from taolora_ros.kernels.processor import Processor, target
 INPUTS = 8  # that one load of weights serves: 4 in the low nibbles, 4 in the high ones
 TIMES = 16  # what sums are of w
 
-_SPAN = 4  # loads of four inputs a lane and nibble, whose products of up to 98·7 fit 16 bits
+_SPAN = 4  # loads: 16 products of up to 98·7 to each 16-bit sum, a third of what it holds
 _NIBBLES = -0x0F0F0F10  # 0xF0F0F0F0 with its sign
 _RAISED = 128
 

@@ -83,6 +83,8 @@ def subroutine(
         function.linkage = 'internal'
         for attribute in ('noinline', 'optsize'):  # copies of long code take minutes to compile
             function.attributes.add(attribute)
+        if _PROCESSOR.is_richer:
+            ask_for(function, _PROCESSOR.features)
         inner = ir.IRBuilder(function.append_basic_block())
         returned = emit(inner, *function.args)
         if given is None:
@@ -92,7 +94,16 @@ def subroutine(
     return builder.call(function, values)
 
 
+def ask_for(function: Any, features: frozenset[str]) -> None:
+    """Let a function have features of a processor that its module isn't compiled with."""
+    told = ','.join(f'+{feature}' for feature in sorted(features))
+    # llvmlite knows no attributes of this kind, but writes out what is in the set.
+    set.add(function.attributes, f'"target-features"="{told}"')
+
+
 _GIVEN = {types.float32: FLOAT, types.boolean: ir.IntType(1)}
+_PROCESSOR = target()
+_HALF_TO_FLOAT = 13  # more bits of the mantissa
 
 
 def vector(kind: ir.Type, width: int) -> ir.VectorType:
@@ -131,9 +142,28 @@ def load_halves(builder: Any, pointer: Any, index: Any, width: int) -> Any:
         index: of the first FP16.
         width: how many.
     """
-    halves = builder.bitcast(pointer, HALF.as_pointer())
-    place = builder.bitcast(builder.gep(halves, [index]), vector(HALF, width).as_pointer())
-    return builder.fpext(builder.load(place, align=2), vector(FLOAT, width))
+    halves = builder.bitcast(pointer, INT16.as_pointer())
+    bits = load(builder, halves, index, width)
+    if _PROCESSOR.has_halves:
+        return builder.fpext(builder.bitcast(bits, vector(HALF, width)), vector(FLOAT, width))
+    return widened_halves(builder, bits)
+
+
+def widened_halves(builder: Any, bits: Any) -> Any:
+    """Finite FP16 numbers, given as int16 bits, as float32.
+
+    Exponent and mantissa are moved to where a float32 has them, sign apart, which makes it 2⁻¹¹²
+    times too small, as its exponent counts from −127 rather than −15.
+    """
+    width = bits.type.count
+    words = builder.sext(bits, vector(INT32, width))
+    moved = builder.shl(words, constant(INT32, _HALF_TO_FLOAT, width))
+    magnitude = builder.and_(moved, constant(INT32, 0x0FFFFFFF, width))
+    small = builder.bitcast(magnitude, vector(FLOAT, width))
+    value = builder.fmul(small, constant(FLOAT, 2.0**112, width))
+    sign = builder.and_(words, constant(INT32, -(2**31), width))
+    whole = builder.or_(builder.bitcast(value, sign.type), sign)
+    return builder.bitcast(whole, vector(FLOAT, width))
 
 
 def store(builder: Any, value: Any, pointer: Any, index: Any) -> None:

@@ -40,9 +40,9 @@ _HOW = {
     'most.',
     'streams': 'Hops of S streams of the same model in one call on one thread, the relation '
     'included, all tokens steady, in turn.',
-    'offline': 'A whole recording, one thread each, in turn: ours hop by hop and with the '
-    'relation, as `taolora evaluate` runs it; torch in pieces of 512 tokens, its fastest, without '
-    'a relation.',
+    'offline': 'A whole recording, one thread each, in turn: ours some tens of tokens at a time, '
+    'to the bits that hops give, and with the relation; torch in pieces of 512 tokens, its '
+    'fastest, without a relation.',
     'kernels': 'The dual-path layer alone on a GPU, by CUDA events around replays of CUDA graphs, '
     'in turn. Against torch.compile ours rounds its rows as well.',
     'stream-step': 'One hop on a GPU, from host memory to host memory, beside CUDA graphs of FP16 '
