@@ -13,7 +13,7 @@ class Part(enum.Enum):
     """What a buffer belongs to; the value names it in messages."""
 
     WEIGHTS = 'packed weights'
-    OPERANDS = 'unpacked weights'  # what the CPU engine reads in place of the packed ones
+    OPERANDS = 'weights laid out anew'  # what the CPU engine reads in place of the packed ones
     STATE = 'states'
     SCRATCH = 'scratch'  # of no value between hops
     EXCHANGE = 'inputs and outputs'
