@@ -9,7 +9,7 @@ import numpy as np
 
 from taolora_ros.config import MAX_MIN_DURATION_S, Config, Device, flat
 from taolora_ros.detection.events import EventTracker
-from taolora_ros.detection.scoring import Score, ScoreCalibration, score
+from taolora_ros.detection.scoring import Score, ScoreCalibration, compiled_score, score
 from taolora_ros.detection.thresholds import AlarmRate
 from taolora_ros.detection.watch import Observation, Watch, WatchModel, warmup_rows
 from taolora_ros.errors import ArtifactError
@@ -90,6 +90,7 @@ class Engine:
         self._patch = model.config.window.patch
         self._period_ns = NS_PER_S / model.config.ingest.sample_rate_hz
         self._watch = Watch(model.watch, build, device=device)
+        compiled_score()  # loaded now: no hop waits
         self.observation: Observation | None = None  # behind the newest score; None while warming
         self._tracker = EventTracker(self._config.detection, self._period_ns)
         self.buffer = OutlierBuffer(
@@ -179,8 +180,9 @@ class Engine:
 
     def _step(self, rows: list[Row]) -> Hop:
         self._first_ns, self._last_ns = rows[0].stamp_ns, rows[-1].stamp_ns
-        values = np.stack([row.values for row in rows])
-        peaks = np.stack([row.peaks for row in rows])
+        shape = (len(rows), len(self.model.channels))
+        values = np.concatenate([row.values for row in rows]).reshape(shape)
+        peaks = np.concatenate([row.peaks for row in rows]).reshape(shape)
         is_frozen, watch = self._is_frozen(), self._watch
         if self.on_taken is None:
             return self._scored(watch.step(values, peaks, is_frozen=is_frozen))

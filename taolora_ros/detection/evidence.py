@@ -32,7 +32,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.ingest.windows import RingWindow
+from taolora_ros.detection.gathering import (
+    MUTE,
+    compiled_gather,
+    compiled_statistics,
+    square_above,
+)
 from taolora_ros.samples import Float32s, Floats, Ints
 from taolora_ros.signals.session import MIN_BETWEEN, shrinkage
 
@@ -64,9 +69,10 @@ MIN_MEAN = 0.01  # the same for a mean, in normal deviations
 MIN_CHANGES = 3  # in every 32 normal rows, below which stillness says nothing
 MAX_DEPARTURE = 0.25  # power, in normal variances, beyond which the relation explains too little
 MAX_BETWEEN = 0.5  # variance of a feature between sessions, over that within, that mutes it
-MUTE = 1e9  # spread of an input that has no say in a statistic
-QUIET = 1e-3  # mean square below which a statistic says nothing
 LARGEST = (Evidence.RELATION, Evidence.STILLNESS)  # the statistics of a single input
+
+_IS_MEAN = np.array([evidence in MEANS for evidence in Evidence])
+_IS_LARGEST = np.array([evidence in LARGEST for evidence in Evidence])
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +94,7 @@ class EvidenceNorm:
 
     def departures(self, features: Floats, offset: Floats) -> Floats:
         """Departures z [..., E, I] of features [..., E, I], with the session's offset [E, I]."""
-        z = (features - offset - self.center) / self.spread
-        z[..., MEANS, :] = np.abs(z[..., MEANS, :])
-        z[..., self.spread >= MUTE] = 0.0
+        z, _, _ = _gathered(features, self, offset)
         return z
 
 
@@ -164,48 +168,6 @@ class Evidences:
     shares: Floats  # [E, I]; each row sums to 1, or to 0 where nothing is beyond its center
 
 
-class EvidenceWindows:
-    """Streams tokens through the windows of all features."""
-
-    def __init__(self, inputs: int) -> None:
-        self._inputs = inputs
-        self._rows = RingWindow(SHORT_ROWS + 1, inputs)
-        self._residuals = RingWindow(DRIFT_ROWS, inputs)
-        self._departures = RingWindow(LONG_ROWS, inputs)
-
-    def step(self, patch: Floats, residual: Floats, departure: Floats) -> Floats:
-        """Features [E, I] after a token.
-
-        Args:
-            patch: re-based rows [P, I].
-            residual: what the network's prediction left of them [P, I].
-            departure: what the relation left of the channels [P, C].
-        """
-        self._rows.extend(patch)
-        self._residuals.extend(residual)
-        departures = np.zeros((len(departure), self._inputs))
-        departures[:, : departure.shape[1]] = departure
-        self._departures.extend(departures)
-        residuals = self._residuals.view()
-        return np.stack(
-            [
-                log_power(residuals[-max(len(patch), BURST_ROWS) :]),
-                log_power(residuals),
-                np.log(self._rows.view(SHORT_ROWS).var(axis=0) + TINY),
-                self._rows.view(LEVEL_ROWS).mean(axis=0),
-                residuals.mean(axis=0),
-                np.log(self._departures.view().var(axis=0) + TINY),
-                stillness(self._rows.view()),
-            ]
-        )
-
-    def clear(self) -> None:
-        """Forget the stream."""
-        self._rows.clear()
-        self._residuals.clear()
-        self._departures.clear()
-
-
 def least_changes(inputs: Sequence[Float32s]) -> Ints:
     """How often [I] each input of the segments [T, I] changed in the stillest 32 rows."""
     least = []
@@ -216,35 +178,44 @@ def least_changes(inputs: Sequence[Float32s]) -> Ints:
     return fewest
 
 
-def log_power(rows: Floats) -> Floats:
-    """Logarithm of the mean square [I] of rows [n, I]."""
-    power: Floats = np.log((rows**2).mean(axis=0) + TINY)
-    return power
-
-
-def stillness(rows: Floats) -> Floats:
-    """Minus the log power [I] of the first differences of rows [n, I]; 0 for a single row."""
-    if len(rows) < 2:
-        return np.zeros(rows.shape[1])
-    power: Floats = np.mean(np.diff(rows, axis=0) ** 2, axis=0)
-    return -np.log(power + STILL)
-
-
 def gather(features: Floats, norm: EvidenceNorm, offset: Floats) -> Evidences:
     """Statistics from features [E, I] and the session's offset of them [E, I]."""
-    z = norm.departures(features, offset)
-    above = squares(z)
-    totals = above.sum(axis=1, keepdims=True)
-    return Evidences(statistics(z, above), above / np.where(totals > 0, totals, 1.0))
+    _, shares, values = _gathered(features, norm, offset)
+    return Evidences(values, shares)
 
 
 def squares(z: Floats) -> Floats:
     """Squares of the departures [..., E, I] that lie above the center; 0 below it."""
-    return np.maximum(z, 0.0) ** 2
+    return square_above(z)
 
 
 def statistics(z: Floats, above: Floats) -> Floats:
     """Values [..., E] of the statistics from departures [..., E, I] and their `squares`."""
-    values: Floats = np.log(above.mean(axis=-1) + QUIET)
-    values[..., LARGEST] = z[..., LARGEST, :].max(axis=-1)
+    values = np.empty(z.shape[:-1])
+    shape = (-1, *z.shape[-2:])
+    compiled_statistics()(
+        z.reshape(shape), above.reshape(shape), _IS_LARGEST, values.reshape(-1, len(Evidence))
+    )
     return values
+
+
+def _gathered(
+    features: Floats, norm: EvidenceNorm, offset: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Departures [..., E, I], their shares [..., E, I] and statistics [..., E]."""
+    assert features.shape[-2:] == offset.shape == norm.spread.shape, features.shape
+    shape = (-1, *norm.spread.shape)
+    z, shares = np.empty(features.shape), np.empty(features.shape)
+    values = np.empty(features.shape[:-1])
+    compiled_gather()(
+        features.reshape(shape),
+        offset,
+        norm.center,
+        norm.spread,
+        _IS_MEAN,
+        _IS_LARGEST,
+        z.reshape(shape),
+        shares.reshape(shape),
+        values.reshape(-1, len(Evidence)),
+    )
+    return z, shares, values

@@ -13,17 +13,23 @@ hop is read off no table: S has a tail of its own on normal data.
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from taolora_ros.detection.evidence import Evidence, Evidences
-from taolora_ros.detection.tails import Tail
+from taolora_ros.detection.tails import LAWS, Laws, Tail, log_survival, log_survivals, tabulate
+from taolora_ros.kernels.jit import cached_jit_of, compact, formula, reads, source_stamp, writes
 from taolora_ros.samples import Floats
 
 LASTING = (Evidence.CHANGE, Evidence.VARIANCE, Evidence.LEVEL, Evidence.DRIFT)
-OTHER = tuple(evidence for evidence in Evidence if evidence not in LASTING)
 PAIR = 0.75  # weight of the sum of two: a change that two statistics show counts half more
+
+_IS_LASTING = tuple(evidence in LASTING for evidence in Evidence)
+_DECADE = math.log(10.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +38,11 @@ class ScoreCalibration:
 
     tails: tuple[Tail, ...]  # one a statistic
     combined: Tail
+
+    @functools.cached_property
+    def laws(self) -> tuple[Laws, Laws]:
+        """Tables of `tails` and of `combined`, as compiled code reads them."""
+        return tabulate(self.tails), tabulate((self.combined,))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,32 +56,80 @@ class Score:
 
 def score(evidences: Evidences, calibration: ScoreCalibration) -> Score:
     """Score one hop."""
-    surprises = surprise(evidences.values[None], calibration.tails)
-    combined = combine(surprises)
-    shares = surprises[0] @ evidences.shares
-    total = shares.sum()
-    even = np.full(len(shares), 1.0 / len(shares))
-    return Score(
-        value=float(decades(combined)[0]),
-        p_value=float(np.exp(calibration.combined.log_survival(combined)[0])),
-        shares=shares / total if total > 0 else even,
+    surprises, shares = np.empty(len(Evidence)), np.empty(evidences.shares.shape[1])
+    combined, log_p, _ = compiled_score()(
+        evidences.values, evidences.shares, *calibration.laws, surprises, shares
     )
+    return Score(value=combined / _DECADE, p_value=math.exp(log_p), shares=shares)
 
 
 def combine(surprises: Floats) -> Floats:
     """S [n], from −log p [n, E] of each statistic."""
-    lasting = np.sort(surprises[:, LASTING], axis=-1)[:, -2:].sum(axis=-1)
-    combined: Floats = np.maximum(PAIR * lasting, surprises[:, OTHER].max(axis=-1))
+    combined = np.empty(len(surprises))
+    _combine()(np.ascontiguousarray(surprises), combined)
     return combined
 
 
 def decades(combined: Floats) -> Floats:
     """Scores [n] of S [n]."""
-    scores: Floats = combined / np.log(10.0)
+    scores: Floats = combined / _DECADE
     return scores
 
 
 def surprise(values: Floats, tails: tuple[Tail, ...]) -> Floats:
     """−log p [n, E] of statistics [n, E]."""
-    columns = [-tail.log_survival(column) for tail, column in zip(tails, values.T, strict=True)]
-    return np.stack(columns, axis=-1)
+    return -log_survivals(values, tabulate(tails))
+
+
+@functools.cache
+def compiled_score() -> Callable[..., tuple[float, float, int]]:
+    """Compile, or load, what `score` runs."""
+    stamp = source_stamp()
+
+    @cached_jit_of(reads(1), reads(2), LAWS, LAWS, writes(1), writes(1))
+    def score(  # type: ignore[no-untyped-def]
+        values, evidence_shares, laws, combined_law, surprises, shares
+    ):
+        compact()
+        for e in range(len(surprises)):
+            surprises[e] = -log_survival(values[e], laws, e)
+        total = 0.0
+        for i in range(len(shares)):
+            shares[i] = 0.0
+            for e in range(len(surprises)):
+                shares[i] += surprises[e] * evidence_shares[e, i]
+            total += shares[i]
+        for i in range(len(shares)):
+            shares[i] = shares[i] / total if total > 0.0 else 1.0 / len(shares)
+        combined = _combined(surprises)
+        return combined, log_survival(combined, combined_law, 0), stamp
+
+    return score
+
+
+@functools.cache
+def _combine() -> Callable[..., int]:
+    stamp = source_stamp()
+
+    @cached_jit_of(reads(2), writes(1))
+    def combine(surprises, combined):  # type: ignore[no-untyped-def]
+        compact()
+        for n in range(len(surprises)):
+            combined[n] = _combined(surprises[n])
+        return stamp
+
+    return combine
+
+
+@formula
+def _combined(surprises: Floats) -> float:
+    """S of one hop, from −log p [E] of each statistic."""
+    compact()
+    largest = second = other = -np.inf
+    for e in range(len(surprises)):
+        if _IS_LASTING[e]:
+            second = np.maximum(second, np.minimum(largest, surprises[e]))
+            largest = np.maximum(largest, surprises[e])
+        else:
+            other = np.maximum(other, surprises[e])
+    return float(np.maximum(PAIR * (largest + second), other))

@@ -10,12 +10,16 @@ change of set point or a stop, and moments of their excesses would raise every t
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numba import types
 
 from taolora_ros.errors import CalibrationError
+from taolora_ros.kernels.jit import cached_jit_of, compact, formula, reads, source_stamp, writes
 from taolora_ros.samples import Floats
 
 HEAVY = 0.25  # ξ of a single statistic
@@ -48,16 +52,86 @@ class Tail:
         return points, levels[first]
 
     def log_survival(self, values: Floats) -> Floats:
-        """Natural logarithm [n] of the probability that a normal value is as large.
+        """Natural logarithm [n] of the probability that a normal value is as large."""
+        return log_survivals(values[:, None], tabulate((self,)))[:, 0]
 
-        Above `start`: log share − log(1 + ξ (x − start) / σ) / ξ.
-        """
-        excess = np.maximum(values - self.start, 0.0) / self.scale
-        if self.shape > 0.0:
-            excess = np.log1p(self.shape * excess) / self.shape
-        below = np.log1p(-np.interp(values, *self._steps))
-        survival: Floats = np.where(values > self.start, np.log(self.share) - excess, below)
-        return survival
+
+Laws = tuple[Floats, Floats, Floats]  # as compiled code takes them, see `tabulate`
+LAWS = types.Tuple((reads(2), reads(2), reads(2)))
+
+
+def tabulate(tails: Sequence[Tail]) -> Laws:
+    """Tails side by side, as compiled code reads them.
+
+    Returns:
+        Of each of K tails, the distinct points of its body [K, B], followed by infinity; the
+        probability [K, B] of staying below each, the last one going on; and its start, share,
+        scale and shape [K, 4].
+    """
+    width = max(len(tail.body) for tail in tails) + 1
+    points, levels = np.full((len(tails), width), np.inf), np.empty((len(tails), width))
+    for k, tail in enumerate(tails):
+        own_points, own_levels = tail._steps
+        points[k, : len(own_points)] = own_points
+        levels[k] = own_levels[-1]
+        levels[k, : len(own_levels)] = own_levels
+    numbers = [[tail.start, tail.share, tail.scale, tail.shape] for tail in tails]
+    return points, levels, np.array(numbers, dtype=np.float64)
+
+
+def log_survivals(values: Floats, laws: Laws) -> Floats:
+    """Logarithm [n, K] of the probability that a normal value is as large as [n, K]."""
+    logs = np.empty(values.shape)
+    _survive()(np.ascontiguousarray(values), laws, logs)
+    return logs
+
+
+@functools.cache
+def _survive() -> Callable[..., int]:
+    stamp = source_stamp()
+
+    @cached_jit_of(reads(2), LAWS, writes(2))
+    def survive(values, laws, logs):  # type: ignore[no-untyped-def]
+        compact()
+        for n in range(len(values)):
+            for k in range(values.shape[1]):
+                logs[n, k] = log_survival(values[n, k], laws, k)
+        return stamp
+
+    return survive
+
+
+@formula
+def log_survival(value: float, laws: Laws, k: int) -> float:
+    """Natural logarithm of the probability that a normal value of tail k is as large.
+
+    Above `start`: log share − log(1 + ξ (x − start) / σ) / ξ.
+    """
+    points, levels, numbers = laws
+    start, share, scale, shape = numbers[k, 0], numbers[k, 1], numbers[k, 2], numbers[k, 3]
+    if value > start:
+        excess = (value - start) / scale
+        if shape > 0.0:
+            excess = np.log1p(shape * excess) / shape
+        return float(np.log(share) - excess)
+    return float(np.log1p(-_interpolated(value, points[k], levels[k])))
+
+
+@formula
+def _interpolated(value: float, points: Floats, levels: Floats) -> float:
+    """Level [B] at a value, between rising points [B] of which the last lies beyond it."""
+    compact()
+    value = np.maximum(value, points[0])
+    low, high = 0, len(points) - 1  # points[low] <= value < points[high]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if points[middle] <= value:
+            low = middle
+        else:
+            high = middle
+    slope = (levels[high] - levels[low]) / (points[high] - points[low])
+    level: float = levels[low] + slope * (value - points[low])
+    return level
 
 
 def fit_tail(

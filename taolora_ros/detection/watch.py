@@ -7,13 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from taolora_ros.config import Config, Device
-from taolora_ros.detection.evidence import (
-    SHORT_ROWS,
-    EvidenceNorm,
-    Evidences,
-    EvidenceWindows,
-    gather,
-)
+from taolora_ros.detection.evidence import SHORT_ROWS, EvidenceNorm, Evidences, gather
+from taolora_ros.detection.features import EvidenceWindows
+from taolora_ros.detection.gathering import compiled_gather
 from taolora_ros.model.dual_path import BuildLayer, DualPathWeights
 from taolora_ros.model.engines import hop_engine
 from taolora_ros.model.fallback import Fallback, HopEngine
@@ -21,10 +17,8 @@ from taolora_ros.model.network import Network, NetworkWeights
 from taolora_ros.model.relation import RelatedNetwork, Relation, RelationWeights
 from taolora_ros.routing.router import Router, RouterLimits
 from taolora_ros.samples import Floats, Routing
-from taolora_ros.signals.inputs import InputLayout
-from taolora_ros.signals.session import SessionPrior
-
-TRACK_LIMIT = 3.0  # deviations by which one hop may pull the tracked location
+from taolora_ros.signals.inputs import InputLayout, compiled_inputs
+from taolora_ros.signals.session import SessionPrior, compiled_follow
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +107,8 @@ class Watch:
         self._network = _engine(model, build, device)
         self._router = Router(config.router, model.limits, config.hop_s, model.network.inputs)
         self._windows = EvidenceWindows(model.network.inputs)
+        for load in (compiled_inputs, compiled_follow, compiled_gather):
+            load()  # now: no hop waits
         self._warmup_hops = warmup_rows(config) // config.window.patch
         self._settle_hops = -(-settling_rows(config) // config.window.patch)
         self._blind_hops = -(-config.model.order // config.window.patch)
@@ -200,7 +196,7 @@ class Watch:
                 self._windows.clear()  # of what was predicted from a past that had yet to fill
             return None
         if not is_frozen:
-            self._follow(values)
+            self._location = self._model.prior.followed(self._location, values, self._track)
         return observation
 
     def _finish_warmup(self, warmup: list[tuple[Floats, Floats]]) -> None:
@@ -220,11 +216,5 @@ class Watch:
         patch = rows.astype(np.float32)
         routing = self._router.step(rows, self._network.clip_share(patch), is_frozen=is_frozen)
         prediction = self._network.step(patch, routing.is_transient)
-        departure = self._network.departure.astype(float)
-        features = self._windows.step(rows, rows - prediction, departure)
+        features = self._windows.step(rows, rows - prediction, self._network.departure)
         return Observation(routing, features, gather(features, model.norm, self._offset))
-
-    def _follow(self, values: Floats) -> None:
-        departure = (values.mean(axis=0) - self._location) / self._model.prior.scale
-        step = np.clip(departure, -TRACK_LIMIT, TRACK_LIMIT) * self._model.prior.scale
-        self._location = self._location + self._track * step

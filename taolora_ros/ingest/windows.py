@@ -1,63 +1,85 @@
-"""Ring windows: the last rows of a stream as one contiguous view."""
+"""Ring windows: the last rows of a stream as one contiguous view.
+
+Every row is written twice, L rows apart, so the last L rows always lie side by side. L rows, W
+columns.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from numba import types
 
-from taolora_ros.samples import Floats
+from taolora_ros.kernels.jit import compact, formula, writes
+from taolora_ros.samples import Floats, Ints
 
-# L rows, C channels
+Window = tuple[Floats, Ints]  # as compiled code takes it, see `RingWindow.parts`
+WINDOW = types.Tuple((writes(2), writes(1, types.int64)))
 
 
 class RingWindow:
     """The last L rows; pushing costs one row, viewing costs nothing.
 
-    Every row is written twice, L rows apart, so the last L rows always lie side by side.
+    Compiled code takes its `parts` and calls `extend` and `newest` on them.
 
     Args:
         length: L.
-        width: C.
+        width: W.
         dtype: of the buffer.
     """
 
     def __init__(self, length: int, width: int, dtype: npt.DTypeLike = np.float64) -> None:
         self.length = length
         self._buffer = np.zeros((2 * length, width), dtype=dtype)
-        self._end = 0  # position of the next row, 0 to L - 1
-        self._count = 0
+        self._place = np.zeros(2, np.int64)
+
+    @property
+    def parts(self) -> Window:
+        """Buffer [2L, W]; and place [2], where the next row goes and how many were pushed."""
+        return self._buffer, self._place
 
     @property
     def is_full(self) -> bool:
         """Whether L rows have been pushed since the start or the last clear."""
-        return self._count >= self.length
+        return bool(self._place[1] >= self.length)
 
     def __len__(self) -> int:
-        return min(self._count, self.length)
+        return min(int(self._place[1]), self.length)
 
     def push(self, row: npt.ArrayLike) -> None:
-        """Append one row [C]; the oldest one leaves a full window."""
-        self._buffer[self._end] = row
-        self._buffer[self._end + self.length] = row
-        self._end = (self._end + 1) % self.length
-        self._count += 1
+        """Append one row [W]; the oldest one leaves a full window."""
+        self.extend(np.asarray(row)[None])
 
     def extend(self, rows: Floats) -> None:
-        """Append rows [T, C]."""
-        self._count += len(rows)
-        rows = rows[-self.length :]
-        ahead = self.length - self._end  # rows until the first place again
-        for start, part in ((self._end, rows[:ahead]), (0, rows[ahead:])):
-            self._buffer[start : start + len(part)] = part
-            self._buffer[start + self.length : start + self.length + len(part)] = part
-        self._end = (self._end + len(rows)) % self.length
+        """Append rows [T, W]."""
+        extend(self.parts, rows)
 
     def view(self, last: int | None = None) -> Floats:
-        """The `last` rows (all where None), oldest first, [len, C]; valid until the next push."""
-        count = len(self) if last is None else min(last, len(self))
-        end = self._end + self.length
-        return self._buffer[end - count : end]
+        """The `last` rows (all where None), oldest first, [len, W]; valid until the next push."""
+        return newest(self.parts, self.length if last is None else last)
 
     def clear(self) -> None:
         """Forget all rows."""
-        self._end = self._count = 0
+        self._place[:] = 0
+
+
+@formula
+def extend(window: Window, rows: Floats) -> None:
+    """Append rows [T, W], or as many of their first columns as there are, to a window."""
+    compact()
+    buffer, place = window
+    length = len(buffer) // 2
+    for n in range(len(rows)):
+        for w in range(rows.shape[1]):
+            buffer[place[0], w] = buffer[place[0] + length, w] = rows[n, w]
+        place[0] = (place[0] + 1) % length
+    place[1] += len(rows)
+
+
+@formula
+def newest(window: Window, last: int) -> Floats:
+    """The `last` rows of a window, or as many as there are, oldest first, [len, W]."""
+    buffer, place = window
+    length = len(buffer) // 2
+    end = place[0] + length
+    return buffer[end - min(last, length, place[1]) : end]

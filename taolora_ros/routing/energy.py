@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from taolora_ros.config import MAX_PATCH
-from taolora_ros.ingest.windows import RingWindow
+from taolora_ros.ingest.windows import RingWindow, Window
+from taolora_ros.kernels.jit import compact, formula
 from taolora_ros.samples import Floats
-from taolora_ros.signals.baseline import LogBaseline
+from taolora_ros.signals import columns
+from taolora_ros.signals.baseline import Baseline, LogBaseline
 
 FLOOR = 1e-4  # power, in normal variances, below which a channel counts as still
+DEVIATION = 1.2533  # standard deviation of a normal law, in mean absolute departures: √(π/2)
 
 
 class HighFrequencyEnergy:
@@ -19,20 +22,31 @@ class HighFrequencyEnergy:
         self._ring = RingWindow(MAX_PATCH + 2, inputs)
         self._baseline = LogBaseline(inputs, memory_hops)
 
-    def step(self, patch: Floats, *, is_frozen: bool = False) -> float:
-        """The z-score after a token [P, I], against the energy before it."""
-        self._ring.extend(patch)
-        rows = self._ring.view(len(patch) + 2)
-        if len(rows) < 3:
-            return 0.0
-        logs = np.log(np.mean(np.diff(rows, n=2, axis=0) ** 2, axis=0) + FLOOR)
-        departure = (logs - self._baseline.center) / (1.2533 * self._baseline.spread)
-        z = float(np.max(departure, initial=0.0))
-        if not is_frozen:
-            self._baseline.update(logs)
-        return z
+    @property
+    def parts(self) -> tuple[Window, Baseline]:
+        """Window and baseline, as compiled code takes them."""
+        return self._ring.parts, self._baseline.parts
 
     def reset(self) -> None:
         """Forget the stream."""
         self._ring.clear()
         self._baseline.reset()
+
+
+@formula
+def log_energy(rows: Floats, logs: Floats) -> None:
+    """Logarithm [I] of the power of the second differences of rows [3 or more, I]."""
+    compact()
+    columns.bend_power(rows, logs)
+    columns.log(logs, FLOOR)
+
+
+@formula
+def energy_z(logs: Floats, center: Floats, spread: Floats) -> float:
+    """The z-score, of logarithms [I] against their baseline; 0 where none lies above it."""
+    compact()
+    largest = 0.0
+    for i in range(len(logs)):
+        departure = (logs[i] - center[i]) / (DEVIATION * spread[i])
+        largest = np.maximum(largest, departure)
+    return largest

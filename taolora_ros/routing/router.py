@@ -8,15 +8,20 @@ for `hold_s` (hysteresis: near the limit it doesn't chatter).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import types
 
 from taolora_ros.config import RouterConfig
-from taolora_ros.routing.energy import HighFrequencyEnergy
-from taolora_ros.routing.variance import VarianceRatio
+from taolora_ros.ingest.windows import WINDOW, extend, newest
+from taolora_ros.kernels.jit import cached_jit_of, compact, reads, source_stamp, writes
+from taolora_ros.routing.energy import HighFrequencyEnergy, energy_z, log_energy
+from taolora_ros.routing.variance import ROWS, VarianceRatio, log_variance, variance_ratio
 from taolora_ros.samples import Floats, Routing
+from taolora_ros.signals.baseline import BASELINE, follow
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,9 @@ class Router:
         self._switch = Hysteresis(config, hop_s)
         self._variance = VarianceRatio(inputs, config.baseline_s / hop_s)
         self._energy = HighFrequencyEnergy(inputs, config.baseline_s / hop_s)
+        self._inputs = inputs
+        self._state = (*self._variance.parts, *self._energy.parts, np.empty((2, inputs)))
+        self._measure = _measure()  # compiled, or loaded, now: no hop waits
 
     def step(self, patch: Floats, clip_share: float, *, is_frozen: bool = False) -> Routing:
         """Route one token.
@@ -73,16 +81,48 @@ class Router:
             clip_share: share of its activations beyond the steady INT4 clip, 0 to 1.
             is_frozen: whether an event is on, so that the slow baselines must not follow.
         """
-        ratio = self._variance.step(patch, is_frozen=is_frozen)
-        energy = self._energy.step(patch, is_frozen=is_frozen)
-        evidence = float(np.max(np.array([ratio, energy, clip_share]) / self._limits))
-        return Routing(self._switch.step(evidence), ratio, energy, clip_share)
+        assert patch.shape[1] == self._inputs, patch.shape
+        ratio, z, evidence, _ = self._measure(
+            np.ascontiguousarray(patch), clip_share, is_frozen, self._limits, *self._state
+        )
+        return Routing(self._switch.step(evidence), ratio, z, clip_share)
 
     def reset(self) -> None:
         """Forget the stream; the limits stay."""
         self._variance.reset()
         self._energy.reset()
         self._switch.reset()
+
+
+@functools.cache
+def _measure() -> Callable[..., tuple[float, float, float, int]]:
+    stamp = source_stamp()
+
+    @cached_jit_of(
+        reads(2), types.float64, types.boolean, reads(1),
+        WINDOW, BASELINE, WINDOW, BASELINE, writes(2),
+    )  # fmt: skip
+    def measure(  # type: ignore[no-untyped-def]
+        patch, clip_share, is_frozen, limits, short, variances, long, energies, scratch
+    ):
+        compact()
+        logs, spare = scratch[0], scratch[1]
+        extend(short, patch)
+        log_variance(newest(short, ROWS), spare, logs)
+        ratio = variance_ratio(logs, variances[0])
+        if not is_frozen:
+            follow(variances, logs)
+        extend(long, patch)
+        rows, z = newest(long, len(patch) + 2), 0.0
+        if len(rows) > 2:
+            log_energy(rows, logs)
+            z = energy_z(logs, energies[0], energies[1])
+            if not is_frozen:
+                follow(energies, logs)
+        evidence = np.maximum(np.maximum(ratio / limits[0], z / limits[1]), clip_share / limits[2])
+        return ratio, z, evidence, stamp
+
+    return measure
 
 
 def fit_limits(

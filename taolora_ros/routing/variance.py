@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from taolora_ros.ingest.windows import RingWindow
+from taolora_ros.ingest.windows import RingWindow, Window
+from taolora_ros.kernels.jit import compact, formula
 from taolora_ros.samples import Floats
-from taolora_ros.signals.baseline import LogBaseline
+from taolora_ros.signals import columns
+from taolora_ros.signals.baseline import Baseline, LogBaseline
 
 ROWS = 16
 FLOOR = 1e-4  # variance, in normal variances, below which a channel counts as still
+LEAST = 0.1  # variance, in normal variances, with which a channel that was still is compared
 
 
 class VarianceRatio:
@@ -19,18 +22,31 @@ class VarianceRatio:
         self._ring = RingWindow(ROWS, inputs)
         self._baseline = LogBaseline(inputs, memory_hops)
 
-    def step(self, patch: Floats, *, is_frozen: bool = False) -> float:
-        """The ratio after a token [P, I]; 1 is 'as usual'."""
-        self._ring.extend(patch)
-        logs = np.log(self._ring.view(ROWS).var(axis=0) + FLOOR)
-        # A channel that was still until now is compared with a normal variance of a tenth.
-        usual = np.maximum(self._baseline.center, np.log(0.1))
-        ratio = float(np.exp(np.max(logs - usual)))
-        if not is_frozen:
-            self._baseline.update(logs)
-        return ratio
+    @property
+    def parts(self) -> tuple[Window, Baseline]:
+        """Window and baseline, as compiled code takes them."""
+        return self._ring.parts, self._baseline.parts
 
     def reset(self) -> None:
         """Forget the stream."""
         self._ring.clear()
         self._baseline.reset()
+
+
+@formula
+def log_variance(rows: Floats, scratch: Floats, logs: Floats) -> None:
+    """Logarithm [I] of the variance of rows [n, I]; `scratch` is [I]."""
+    compact()
+    columns.variance(rows, scratch, logs)
+    columns.log(logs, FLOOR)
+
+
+@formula
+def variance_ratio(logs: Floats, center: Floats) -> float:
+    """The ratio, of logarithms [I] against their baseline's center [I]; 1 is 'as usual'."""
+    compact()
+    largest = -np.inf
+    for i in range(len(logs)):
+        usual = np.maximum(center[i], np.log(LEAST))
+        largest = np.maximum(largest, logs[i] - usual)
+    return float(np.exp(largest))

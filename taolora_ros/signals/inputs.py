@@ -6,12 +6,16 @@ cell's farthest sample lies from it, so that no short impact is averaged away.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numba import types
 
+from taolora_ros.kernels.jit import cached_jit_of, compact, formula, reads, source_stamp, writes
 from taolora_ros.samples import Floats, Ints
-from taolora_ros.signals.session import SessionPrior
+from taolora_ros.signals.session import SessionPrior, scaled
 
 LIMIT = 100.0  # normal deviations beyond which an input is cut, so that one sample can't blind
 
@@ -34,15 +38,26 @@ class InputLayout:
             values: cell means [n, C].
             peaks: cell excursions [n, C].
         """
-        scaled = prior.scaled(values, location)
-        excursions = peaks[:, self.peak_channels] / self.peak_scale
-        return np.clip(np.concatenate([scaled, excursions], axis=1), -LIMIT, LIMIT)
+        assert values.shape == peaks.shape == (len(values), len(location)), values.shape
+        rows = np.empty((len(values), len(location) + len(self.peak_channels)))
+        compiled_inputs()(
+            np.ascontiguousarray(values, np.float64),
+            np.ascontiguousarray(peaks, np.float64),
+            location,
+            prior.scale,
+            prior.active,
+            self.peak_channels,
+            self.peak_scale,
+            rows,
+        )
+        return rows
 
     def fold(self, shares: Floats) -> Floats:
         """Shares [C] of the channels from shares [I] of the inputs."""
         channels = len(shares) - len(self.peak_channels)
         folded = shares[:channels].copy()
-        np.add.at(folded, self.peak_channels, shares[channels:])
+        for channel, share in zip(self.peak_channels, shares[channels:], strict=True):
+            folded[channel] += share
         return folded
 
 
@@ -57,3 +72,33 @@ def fit_input_layout(peaks: Floats, active: Floats) -> InputLayout:
     channels = np.flatnonzero(oversampled).astype(np.int64)
     scale = np.sqrt(np.mean(peaks[:, channels] ** 2, axis=0))
     return InputLayout(channels, np.where(scale > 0, scale, 1.0))
+
+
+@functools.cache
+def compiled_inputs() -> Callable[..., int]:
+    """Compile, or load, what `InputLayout.inputs` runs."""
+    stamp = source_stamp()
+
+    @cached_jit_of(
+        reads(2), reads(2), reads(1), reads(1), reads(1),
+        reads(1, types.int64), reads(1), writes(2),
+    )  # fmt: skip
+    def inputs(  # type: ignore[no-untyped-def]
+        values, peaks, location, scale, active, peak_channels, peak_scale, rows
+    ):
+        compact()
+        channels = len(location)
+        for n in range(len(rows)):
+            for c in range(channels):
+                rows[n, c] = _cut(scaled(values[n, c], location[c], scale[c], active[c]))
+            for j in range(len(peak_channels)):
+                rows[n, channels + j] = _cut(peaks[n, peak_channels[j]] / peak_scale[j])
+        return stamp
+
+    return inputs
+
+
+@formula
+def _cut(value: float) -> float:
+    cut: float = np.minimum(np.maximum(value, -LIMIT), LIMIT)
+    return cut

@@ -11,16 +11,21 @@ between sessions and w² the variance of a warm-up's median within a session,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numba import types
 
+from taolora_ros.kernels.jit import cached_jit_of, compact, formula, reads, source_stamp, writes
 from taolora_ros.samples import Floats
+from taolora_ros.signals import columns
 
 MIN_BETWEEN = (
     0.25  # b is at least this share of the within-session deviation: few sessions are seen
 )
+TRACK_LIMIT = 3.0  # deviations by which one hop may pull the tracked location
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +42,44 @@ class SessionPrior:
         median: Floats = np.median(warmup, axis=0)
         return self.location + self.shrink * (median - self.location)
 
-    def scaled(self, rows: Floats, location: Floats) -> Floats:
-        """Rows [n, C] about a location, in within-session deviations; 0 where constant."""
-        return (rows - location) / self.scale * self.active
+    def followed(self, location: Floats, values: Floats, weight: float) -> Floats:
+        """Location [C], moved by one hop.
+
+        Args:
+            location: of the session before the hop, [C].
+            values: rows [P, C] of the hop.
+            weight: share of its departure from the location that counts, 0 to 1.
+        """
+        assert values.shape[1:] == location.shape, values.shape
+        moved = np.empty(len(location))
+        compiled_follow()(
+            np.ascontiguousarray(values, np.float64), location, self.scale, weight, moved
+        )
+        return moved
+
+
+@formula
+def scaled(value: float, location: float, scale: float, active: float) -> float:
+    """A channel's value about its location, in within-session deviations; 0 where constant."""
+    return (value - location) / scale * active
+
+
+@functools.cache
+def compiled_follow() -> Callable[..., int]:
+    """Compile, or load, what `SessionPrior.followed` runs."""
+    stamp = source_stamp()
+
+    @cached_jit_of(reads(2), reads(1), reads(1), types.float64, writes(1))
+    def follow(values, location, scale, weight, moved):  # type: ignore[no-untyped-def]
+        compact()
+        columns.mean(values, moved)
+        for c in range(len(moved)):
+            departure = (moved[c] - location[c]) / scale[c]
+            step = np.minimum(np.maximum(departure, -TRACK_LIMIT), TRACK_LIMIT) * scale[c]
+            moved[c] = location[c] + weight * step
+        return stamp
+
+    return follow
 
 
 def shrinkage(medians: Sequence[Floats], within: Floats, floor: Floats) -> Floats:

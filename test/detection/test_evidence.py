@@ -7,14 +7,16 @@ from taolora_ros.detection.evidence import (
     Evidence,
     EvidenceNorm,
     Evidences,
-    EvidenceWindows,
     SessionFeatures,
     fit_norm,
     gather,
     least_changes,
     open_norm,
-    stillness,
+    squares,
+    statistics,
 )
+from taolora_ros.detection.features import EvidenceWindows
+from taolora_ros.detection.gathering import MUTE
 
 INPUTS = 5
 CHANNELS = 4  # the fifth input is a peak
@@ -58,21 +60,6 @@ def _session(seed: int) -> SessionFeatures:
 @pytest.fixture(scope='module')
 def norm() -> EvidenceNorm:
     return fit_norm([_session(seed) for seed in (10, 20, 30)], np.full(INPUTS, 32))
-
-
-def test_features_equal_their_formulas() -> None:
-    u, r, d = _noise(), _noise(seed=1), _noise(seed=2, inputs=CHANNELS)
-    features = _features(u, r, d)[-1]
-    np.testing.assert_allclose(features[Evidence.BURST], np.log((r[-4:] ** 2).mean(0) + 1e-8))
-    np.testing.assert_allclose(features[Evidence.CHANGE], np.log((r[-64:] ** 2).mean(0) + 1e-8))
-    np.testing.assert_allclose(features[Evidence.VARIANCE], np.log(u[-32:].var(0) + 1e-8))
-    np.testing.assert_allclose(features[Evidence.LEVEL], u[-16:].mean(0))
-    np.testing.assert_allclose(features[Evidence.DRIFT], r[-64:].mean(0))
-    np.testing.assert_allclose(
-        features[Evidence.RELATION, :CHANNELS], np.log(d[-128:].var(0) + 1e-8)
-    )
-    steps = np.diff(u[-33:], axis=0)
-    np.testing.assert_allclose(features[Evidence.STILLNESS], -np.log((steps**2).mean(0) + 1e-12))
 
 
 def test_statistics_gather_their_features() -> None:
@@ -164,14 +151,38 @@ def test_least_changes_counts_the_stillest_stretch() -> None:
     assert least_changes([_noise(100, inputs=2).astype(np.float32), rows]).tolist() == [32, 3]
 
 
-def test_stillness_of_white_noise_is_minus_the_log_of_twice_its_variance() -> None:
-    np.testing.assert_allclose(stillness(_noise(100_000)), -np.log(2.0), atol=0.02)
+def test_many_hops_at_once_are_what_each_is_alone(norm: EvidenceNorm) -> None:
+    features = _session(70).features[:40]
+    offset = 0.1 * np.ones_like(norm.center)
+    z = norm.departures(features, offset)
+    values = statistics(z, squares(z))
+    for hop, row in enumerate(features):
+        seen = gather(row, norm, offset)
+        np.testing.assert_array_equal(seen.values, values[hop])
+        np.testing.assert_array_equal(norm.departures(row, offset), z[hop])
+        totals = squares(z[hop]).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(seen.shares * totals, squares(z[hop]), rtol=1e-13)
 
 
-def test_clear_forgets_the_stream() -> None:
-    streams = _streams()
-    windows = EvidenceWindows(INPUTS)
-    first = windows.step(*(stream[:PATCH] for stream in streams))
-    windows.step(*(stream[PATCH : 2 * PATCH] for stream in streams))
-    windows.clear()
-    np.testing.assert_array_equal(windows.step(*(stream[:PATCH] for stream in streams)), first)
+def test_departures_equal_their_formula_and_what_is_muted_has_none(norm: EvidenceNorm) -> None:
+    muted = norm.spread.copy()
+    muted[Evidence.STILLNESS, 1] = MUTE
+    norm = EvidenceNorm(norm.typical, norm.shrink, norm.center, muted)
+    features, offset = _session(70).features[:9], 0.1 * np.ones_like(muted)
+    expected = (features - offset - norm.center) / muted
+    expected[:, [Evidence.LEVEL, Evidence.DRIFT]] = np.abs(
+        expected[:, [Evidence.LEVEL, Evidence.DRIFT]]
+    )
+    expected[:, Evidence.STILLNESS, 1] = 0.0
+    np.testing.assert_allclose(norm.departures(features, offset), expected, rtol=1e-12)
+
+
+def test_a_feature_that_is_not_a_number_spoils_its_own_statistic_alone(
+    norm: EvidenceNorm,
+) -> None:
+    features = np.zeros_like(norm.center)
+    features[Evidence.CHANGE, 1] = features[Evidence.RELATION, 0] = np.nan
+    seen = gather(features, norm, np.zeros_like(features))
+    spoiled = [Evidence.CHANGE, Evidence.RELATION]
+    assert np.flatnonzero(np.isnan(seen.values)).tolist() == spoiled
+    assert np.flatnonzero(np.isnan(seen.shares).any(axis=1)).tolist() == spoiled

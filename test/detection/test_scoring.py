@@ -71,3 +71,25 @@ def test_two_lasting_statistics_add_up_and_the_others_stand_alone() -> None:
     surprises[1, [Evidence.BURST, Evidence.RELATION, Evidence.CHANGE]] = [9.0, 8.0, 3.0]
     surprises[2, Evidence.DRIFT] = 8.0
     assert combine(surprises).tolist() == [7.5, 9.0, 6.0, 0.0]
+
+
+def test_many_hops_at_once_score_as_each_does_alone() -> None:
+    calibration, fresh = _calibration()
+    together = combine(surprise(fresh[:200], calibration.tails))
+    alone = [score(_evidences(row), calibration).value for row in fresh[:200]]
+    np.testing.assert_array_equal(decades(together), alone)
+
+
+def test_shares_weigh_each_statistic_by_its_surprise() -> None:
+    calibration, fresh = _calibration()
+    surprises = surprise(fresh[:1], calibration.tails)[0]
+    shares = np.random.default_rng(6).uniform(size=(STATISTICS, INPUTS))
+    expected = surprises @ shares
+    scored = score(Evidences(fresh[0], shares), calibration)
+    np.testing.assert_allclose(scored.shares, expected / expected.sum(), rtol=1e-13)
+
+
+def test_a_statistic_that_is_not_a_number_makes_the_score_one_too() -> None:
+    surprises = np.ones((2, STATISTICS))
+    surprises[0, Evidence.LEVEL] = surprises[1, Evidence.BURST] = np.nan
+    assert np.isnan(combine(surprises)).all()

@@ -3,7 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taolora_ros.detection.tails import HEAVY, fit_tail, pareto_scale
+from taolora_ros.detection.tails import (
+    HEAVY,
+    Tail,
+    fit_tail,
+    log_survivals,
+    pareto_scale,
+    tabulate,
+)
 from taolora_ros.errors import CalibrationError
 
 
@@ -59,6 +66,29 @@ def test_survival_falls_and_never_reaches_zero() -> None:
     logs = tail.log_survival(np.linspace(-10.0, 1e6, 5_000))
     assert np.all(np.diff(logs) <= 1e-12)
     assert np.isfinite(logs).all()
+
+
+def test_between_two_points_of_the_body_the_level_is_interpolated() -> None:
+    body = np.array([0.0, 1.0, 1.0, 3.0, 4.0])
+    tail = Tail(body, share=0.2, scale=2.0, shape=0.25)
+    values = np.array([-np.inf, -1.0, 0.5, 1.0, 2.0, 3.5, 4.0])
+    # Levels 0, 0.2, 0.4, 0.6, 0.8; the first of two equal points counts.
+    below = [0.0, 0.0, 0.1, 0.2, 0.4, 0.7, 0.8]
+    np.testing.assert_allclose(tail.log_survival(values), np.log1p(np.negative(below)))
+    beyond = tail.log_survival(np.array([6.0, np.inf, np.nan]))
+    np.testing.assert_allclose(beyond, [np.log(0.2) - np.log(1.25) / 0.25, -np.inf, np.nan])
+
+
+def test_tails_side_by_side_are_what_each_is_alone() -> None:
+    generator = np.random.default_rng(5)
+    tails = (
+        fit_tail(generator.normal(size=500)),
+        fit_tail(np.full(200, 2.0)),
+        Tail(np.array([0.0, 1.0]), share=0.5, scale=1.0, shape=0.0),
+    )
+    values = 3.0 * generator.normal(size=(50, 3))
+    alone = [tail.log_survival(column) for tail, column in zip(tails, values.T, strict=True)]
+    np.testing.assert_array_equal(log_survivals(values, tabulate(tails)).T, alone)
 
 
 def test_too_few_values_say_how_many_are_needed() -> None:

@@ -4,7 +4,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taolora_ros.ingest.windows import RingWindow
+from taolora_ros.ingest.windows import RingWindow, Window, extend, newest
+from taolora_ros.kernels.jit import jit
+
+
+@jit
+def _compiled(window: Window, rows: np.ndarray, last: int) -> np.ndarray:
+    extend(window, rows)
+    return newest(window, last)
 
 
 @given(length=st.integers(1, 9), count=st.integers(0, 40), last=st.integers(1, 12))
@@ -47,3 +54,20 @@ def test_a_cleared_window_is_empty() -> None:
     window.clear()
     assert len(window) == 0
     assert window.view().shape == (0, 1)
+
+
+def test_compiled_code_extends_and_views_as_python_does() -> None:
+    ours, theirs = RingWindow(5, 3), RingWindow(5, 3)
+    rows = np.arange(66.0).reshape(22, 3)
+    for first, last in ((0, 0), (0, 2), (2, 5), (5, 6), (6, 18), (18, 22)):
+        for width in (1, 4, 5, 9):
+            ours.extend(rows[first:last])
+            seen = _compiled(theirs.parts, rows[first:last], width)
+            np.testing.assert_array_equal(seen, ours.view(width))
+            assert len(ours) == len(theirs)
+
+
+def test_rows_with_fewer_columns_leave_the_others_at_zero() -> None:
+    window = RingWindow(3, 2)
+    window.extend(np.ones((4, 1)))
+    assert window.view().tolist() == [[1.0, 0.0]] * 3

@@ -33,6 +33,22 @@ def test_an_absurd_sample_is_cut_to_the_limit() -> None:
     assert rows.tolist() == [[LIMIT, -LIMIT]]
 
 
+def test_what_is_not_a_number_stays_so_and_stays_alone() -> None:
+    layout = fit_input_layout(np.array([[0.0, 4.0], [0.0, -4.0]]), np.ones(2))
+    rows = layout.inputs(
+        _prior(), np.zeros(2), np.array([[np.nan, -np.inf], [0.0, 1.0]]), np.zeros((2, 2))
+    )
+    np.testing.assert_array_equal(rows, [[np.nan, -LIMIT, 0.0], [0.0, 1.0, 0.0]])
+
+
+def test_rows_may_be_read_only_and_spaced_out() -> None:
+    layout = fit_input_layout(np.zeros((2, 2)), np.ones(2))
+    spaced = np.arange(12.0).reshape(2, 2, 3)[:, :, 0]
+    spaced.flags.writeable = False
+    rows = layout.inputs(_prior(), np.zeros(2), spaced, spaced)
+    assert rows.tolist() == [[0.0, 3.0], [3.0, 9.0]]
+
+
 def test_shares_fold_back_to_channels_and_keep_their_sum() -> None:
     layout = fit_input_layout(np.array([[0.0, 4.0], [0.0, -4.0]]), np.ones(2))
     assert layout.fold(np.array([0.5, 0.2, 0.3])).tolist() == [0.5, 0.5]
