@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from taolora_ros.detection.watch import WatchModel
 from taolora_ros.hardware.buffers import Buffer, Part, size_of
 from taolora_ros.kernels.dual_path_linear.cpu_vectors import LANES
+from taolora_ros.kernels.stream_step import memory
 from taolora_ros.kernels.stream_step import packing as at
 from taolora_ros.model.correction import dilation
 from taolora_ros.model.dual_path import DualPathWeights
@@ -127,7 +128,7 @@ def _scratch(model: WatchModel) -> Iterator[Buffer]:
         ),
         'embedded': layers['correction.embed'].inputs if has_correction else 0,
         'token': config.model.width if has_correction else 0,
-        'turned': max(layer.inputs for layer in layers.values()),
+        'turned': inputs,
         'row_scales': inputs // config.quantization.group,
         'ranks': max(rows[name] * layer.low_rank.rank for name, layer in layers.items()),
         'differences': (history + patch) * model.network.inputs,
@@ -135,7 +136,7 @@ def _scratch(model: WatchModel) -> Iterator[Buffer]:
     for name, size in parts.items():
         if size:
             yield _scratch_part(name, padded(size, at.ALIGNMENT), 'float32')
-    yield _scratch_part('starts', at.WORK_FIELDS, 'int64')
+    yield _scratch_part('starts', memory.WORK_FIELDS, 'int64')
     yield _scratch_part('rounded', inputs, 'int8')
 
 

@@ -27,6 +27,7 @@ SOURCES = (  # from which a hop is compiled, relative to this folder
     '*.py',
     '*/cpu*.py',
     '*/packing.py',
+    '*/memory.py',
     '*/reference.py',
     '../quantization/int4.py',
     '../ingest/windows.py',
@@ -37,8 +38,8 @@ SOURCES = (  # from which a hop is compiled, relative to this folder
 
 
 def jit(function: Kernel) -> Kernel:
-    """Compile a part of a kernel with Numba."""
-    compiled: Kernel = numba.njit(**_OPTIONS)(function)
+    """Compile a part of a kernel with Numba, as a part of what calls it and not on its own."""
+    compiled: Kernel = numba.njit(inline='always', **_OPTIONS)(function)
     return compiled
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
@@ -20,9 +19,7 @@ from numba.extending import intrinsic
 from taolora_ros.kernels.processor import target
 
 INT8, INT16, INT32, FLOAT = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.FloatType()
-HALF, INDEX = ir.HalfType(), ir.IntType(64)
-
-_HAS_MASKS = target().has_masks
+INDEX = ir.IntType(64)
 
 Emit = Callable[..., Any]
 
@@ -103,7 +100,12 @@ def ask_for(function: Any, features: frozenset[str]) -> None:
 
 _GIVEN = {types.float32: FLOAT, types.boolean: ir.IntType(1)}
 _PROCESSOR = target()
-_HALF_TO_FLOAT = 13  # more bits of the mantissa
+
+
+def pointers(builder: Any, parts: Sequence[Any]) -> list[Any]:
+    """Where parts begin: arrays, each followed by the index of its part's first element."""
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return [builder.gep(part, [first]) for part, first in pairs]
 
 
 def vector(kind: ir.Type, width: int) -> ir.VectorType:
@@ -131,39 +133,6 @@ def load_some(builder: Any, pointer: Any, index: Any, width: int, count: Any) ->
 def _are_before(builder: Any, index: Any, width: int, count: Any) -> Any:
     left = splat(builder, builder.trunc(builder.sub(count, index), INT32), width)
     return builder.icmp_signed('<', constant(INT32, range(width), width), left)
-
-
-def load_halves(builder: Any, pointer: Any, index: Any, width: int) -> Any:
-    """`width` FP16 neighbors as float32, from floats whose bits hold two of them each.
-
-    Args:
-        builder: as everywhere here.
-        pointer: to the floats; Numba has no arrays of FP16 on the CPU.
-        index: of the first FP16.
-        width: how many.
-    """
-    halves = builder.bitcast(pointer, INT16.as_pointer())
-    bits = load(builder, halves, index, width)
-    if _PROCESSOR.has_halves:
-        return builder.fpext(builder.bitcast(bits, vector(HALF, width)), vector(FLOAT, width))
-    return widened_halves(builder, bits)
-
-
-def widened_halves(builder: Any, bits: Any) -> Any:
-    """Finite FP16 numbers, given as int16 bits, as float32.
-
-    Exponent and mantissa are moved to where a float32 has them, sign apart, which makes it 2⁻¹¹²
-    times too small, as its exponent counts from −127 rather than −15.
-    """
-    width = bits.type.count
-    words = builder.sext(bits, vector(INT32, width))
-    moved = builder.shl(words, constant(INT32, _HALF_TO_FLOAT, width))
-    magnitude = builder.and_(moved, constant(INT32, 0x0FFFFFFF, width))
-    small = builder.bitcast(magnitude, vector(FLOAT, width))
-    value = builder.fmul(small, constant(FLOAT, 2.0**112, width))
-    sign = builder.and_(words, constant(INT32, -(2**31), width))
-    whole = builder.or_(builder.bitcast(value, sign.type), sign)
-    return builder.bitcast(whole, vector(FLOAT, width))
 
 
 def store(builder: Any, value: Any, pointer: Any, index: Any) -> None:
@@ -222,6 +191,13 @@ def call(builder: Any, name: str, result: ir.Type, *operands: Any) -> Any:
     return builder.call(function, operands)
 
 
+def prefetch(builder: Any, pointer: Any) -> None:
+    """Ask for a line of memory that is read later, in the L2 cache; it need not be anyone's."""
+    line = builder.bitcast(pointer, INT8.as_pointer())
+    read, second, data = (ir.Constant(INT32, choice) for choice in (0, 2, 1))
+    call(builder, 'llvm.prefetch.p0i8', ir.VoidType(), line, read, second, data)
+
+
 def sum_of(builder: Any, first: Any, values: Any) -> Any:
     """A number and all elements of a vector, summed in pairs."""
     while values.type.count > 1:
@@ -242,68 +218,6 @@ def steps(builder: Any, first: Any, last: Any, step: Any) -> Iterator[Any]:
     size = ir.Constant(INDEX, step) if isinstance(step, int) else step
     with cgutils.for_range_slice(builder, first, last, size, INDEX) as (index, _):
         yield index
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some neighbors among many: a vector, or as much of one as there is left.
-
-    Args:
-        builder: as everywhere here.
-        index: of the first.
-        width: elements of the vector.
-        count: of all elements, where the vector may reach beyond them.
-    """
-
-    builder: Any
-    index: Any
-    width: int
-    count: Any = None
-
-    def load(self, pointer: Any, offset: Any = None) -> Any:
-        """These neighbors of an array; the same ones `offset` elements farther, if told so."""
-        if offset is not None:
-            pointer = self.builder.gep(pointer, [offset])
-        if self.count is None:
-            return load(self.builder, pointer, self.index, self.width)
-        return load_some(self.builder, pointer, self.index, self.width, self.count)
-
-    def store(self, value: Any, pointer: Any, offset: Any = None) -> None:
-        """Write them."""
-        if offset is not None:
-            pointer = self.builder.gep(pointer, [offset])
-        if self.count is None:
-            store(self.builder, value, pointer, self.index)
-        else:
-            store_some(self.builder, value, pointer, self.index, self.count)
-
-    def number(self, value: float) -> Any:
-        """A vector of one number."""
-        return constant(FLOAT, value, self.width)
-
-
-def chunks(builder: Any, count: Any, emit: Callable[[Chunk], None]) -> None:
-    """Code for so many elements, a vector at a time.
-
-    What is left over in the end is part of a vector where the processor has masks, and single
-    elements elsewhere.
-
-    Args:
-        builder: as everywhere here.
-        count: of elements.
-        emit: writes the code for a chunk.
-    """
-    first: Any = ir.Constant(INDEX, 0)
-    for width in (64, 16) if _HAS_MASKS else (32, 8, 1):
-        size = ir.Constant(INDEX, width)
-        whole = builder.mul(builder.udiv(builder.sub(count, first), size), size)
-        last = builder.add(first, whole)
-        with steps(builder, first, last, width) as index:
-            emit(Chunk(builder, index, width))
-        first = last
-    if _HAS_MASKS:
-        with builder.if_then(builder.icmp_signed('<', first, count)):
-            emit(Chunk(builder, first, 16, count))
 
 
 def _bytes(kind: Any) -> int:

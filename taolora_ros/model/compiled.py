@@ -11,10 +11,9 @@ from taolora_ros.config import Config
 from taolora_ros.errors import ArtifactError
 from taolora_ros.kernels.dual_path_linear.reference import prepare
 from taolora_ros.kernels.rotate.reference import units
-from taolora_ros.kernels.stream_step import packing
+from taolora_ros.kernels.stream_step import memory, packing
 from taolora_ros.kernels.stream_step.cpu import clip_counts, run, stream_step
 from taolora_ros.kernels.stream_step.operands import Block, Correction, Layer, StreamOperands
-from taolora_ros.kernels.stream_step.reference import Forecast
 from taolora_ros.model.base import Precision
 from taolora_ros.model.correction import RMS_FLOOR, CorrectionWeights, dilation
 from taolora_ros.model.dual_path import DualPathWeights
@@ -89,6 +88,7 @@ def _layer(name: str, weights: DualPathWeights, precision: Precision) -> Layer:
     )
 
 
+_PIECE = 2_048  # tokens of a recording; memory for departures, which nobody keeps
 _FORCED = {Precision.INT4_NEVER: False, Precision.INT4_ALWAYS: True}
 
 
@@ -120,8 +120,8 @@ class CompiledStreams:
         """
         operands = stream_operands(weights, relation, precision=precision)
         self._packed = packing.pack(operands)
-        self._state = packing.start(self._packed, streams)
-        self._room = packing.room(self._packed, min(streams, packing.TOGETHER))
+        self._state = memory.start(self._packed, streams)
+        self._room = memory.room(self._packed, min(streams, memory.TOGETHER))
         self._forced = _FORCED.get(precision)
         self._clips = np.ascontiguousarray(SteadyClip(weights.skip, order=operands.order).limits)
         shape = (streams, operands.patch, operands.inputs)
@@ -171,28 +171,20 @@ class CompiledStreams:
             self._patches, self._mask, self.prediction, self.departure,
         )  # fmt: skip
 
-    def run(self, patches: Float32s, is_transient: Bools) -> Forecast:
+    def run(
+        self, patches: Float32s, is_transient: Bools, prediction: Float32s, departure: Float32s
+    ) -> None:
         """Take many patches of the one stream in, several at a time; the same bits as hop by hop.
 
-        `prediction` and `departure` stay as they are. What this needs is allocated, and compiled
-        or loaded, when it is called.
-
-        Args:
-            patches: `[n, P, I]` float32, as of `step`.
-            is_transient: `[n]` the mask.
+        The attributes stay as they are. What this needs is allocated, and compiled or loaded,
+        when it is called. Arguments as of `step` with n patches in place of S, then what is
+        overwritten: `[n, P, I]` and `[n, P, C]` float32.
         """
         assert self._mask.shape == (1,), 'a recording is of one stream'
         assert patches.shape[1:] == self._patches.shape[1:], patches.shape
         mask = np.full(len(patches), is_transient if self._forced is None else self._forced)
-        forecast = Forecast(
-            prediction=np.empty(patches.shape, np.float32),
-            departure=np.empty((len(patches), *self.departure.shape[1:]), np.float32),
-        )
         patches = np.ascontiguousarray(patches, np.float32)
-        run(
-            self._packed, self._state, patches, mask, forecast.prediction, forecast.departure
-        )  # fmt: skip
-        return forecast
+        run(self._packed, self._state, patches, mask, prediction, departure)
 
 
 class CompiledNetwork:
@@ -213,10 +205,7 @@ class CompiledNetwork:
         self._streams.reset()
 
     def clip_share(self, patch: Float32s) -> float:
-        """Share of the activations that the patch `[P, I]` adds beyond the steady INT4 clip.
-
-        To be asked before `step` has taken the patch.
-        """
+        """As `CompiledStreams.clip_shares`, of one patch `[P, I]`."""
         return float(self._streams.clip_shares(patch[None])[0])
 
     def step(self, patch: Float32s, is_transient: bool) -> Float32s:
@@ -244,8 +233,15 @@ class CompiledNetwork:
             `[T, I]` float32.
         """
         self.reset()
-        patches = rows.reshape(is_transient.shape[0], *self._streams.prediction.shape[1:])
-        return self._streams.run(patches, is_transient).prediction.reshape(rows.shape)
+        tokens = is_transient.shape[0]
+        patches = rows.reshape(tokens, *self._streams.prediction.shape[1:])
+        prediction = np.empty(patches.shape, np.float32)
+        departure = np.empty((_PIECE, *self._streams.departure.shape[1:]), np.float32)
+        for first in range(0, tokens, _PIECE):
+            piece = slice(first, first + _PIECE)
+            found = prediction[piece]
+            self._streams.run(patches[piece], is_transient[piece], found, departure[: len(found)])
+        return prediction.reshape(rows.shape)
 
     @property
     def departure(self) -> Float32s:

@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taolora_ros.kernels.stream_step import packing, reference
+from taolora_ros.kernels.stream_step import memory, packing, reference
 from taolora_ros.kernels.stream_step.cpu import run, stream_step
 from taolora_ros.kernels.stream_step.operands import StreamOperands
 
@@ -52,8 +52,8 @@ def test_networks_of_all_shapes_stay_within_their_arrays(
 ) -> None:
     operands = network(**shape, channels=min(channels, shape['inputs']))
     packed = between_pages(packing.pack(operands))
-    state = between_pages(packing.start(packed, streams))
-    room = between_pages(packing.room(packed, streams))
+    state = between_pages(memory.start(packed, streams))
+    room = between_pages(memory.room(packed, streams))
     room.work[:], room.rounded[:] = np.nan, -128
     rng, before = np.random.default_rng(0), reference.start(operands, streams)
     patches, masks, found = [], [], []
@@ -71,7 +71,7 @@ def test_networks_of_all_shapes_stay_within_their_arrays(
     assert error(found[0].departure, expected.departure) <= 1e-5
     whole = between_pages(forecast(operands, HOPS))
     rows, mask = (page_end(np.stack([hop[0] for hop in hops])) for hops in (patches, masks))
-    alone = between_pages(packing.start(packed, 1))
+    alone = between_pages(memory.start(packed, 1))
     run(packed, alone, rows, mask, whole.prediction, whole.departure)
     for hop, taken in enumerate(found):
         np.testing.assert_array_equal(whole.prediction[hop], taken.prediction[0])

@@ -10,6 +10,7 @@ from numba.core import config, types
 
 from taolora_ros.kernels import processor, vectors
 from taolora_ros.kernels.dots import SDOT, SHORTS, Unit, fitting
+from taolora_ros.kernels.halves import widened_halves
 from taolora_ros.kernels.jit import jit
 from taolora_ros.kernels.processor import Processor, target
 
@@ -95,7 +96,7 @@ def test_halves_become_the_same_floats_without_the_instruction() -> None:
     def widen(builder, halves, count, floats):  # type: ignore[no-untyped-def]
         with vectors.steps(builder, vectors.INDEX(0), count, 8) as index:
             bits = vectors.load(builder, halves, index, 8)
-            vectors.store(builder, vectors.widened_halves(builder, bits), floats, index)
+            vectors.store(builder, widened_halves(builder, bits), floats, index)
 
     @jit
     def call(halves, floats):  # type: ignore[no-untyped-def]

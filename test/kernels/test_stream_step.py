@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from taolora_ros.config import Activation
-from taolora_ros.kernels.stream_step import packing, reference
+from taolora_ros.kernels.stream_step import memory, packing, reference
 from taolora_ros.kernels.stream_step.cpu import run, stream_step
 from taolora_ros.kernels.stream_step.operands import StreamOperands
 
@@ -45,7 +45,7 @@ def test_a_hop_is_what_the_reference_says(
 ) -> None:
     operands = network(**{'blocks': 2, **shape})
     packed, rng = packing.pack(operands), np.random.default_rng(streams)
-    state, room = packing.start(packed, streams), packing.room(packed, streams)
+    state, room = memory.start(packed, streams), memory.room(packed, streams)
     size = (streams, operands.patch, operands.inputs)
     departure = np.empty((*size[:2], operands.channels), np.float32)
     prediction = np.empty(size, np.float32)
@@ -75,21 +75,21 @@ def test_a_hop_is_what_the_reference_says(
 
 
 def as_reference(
-    operands: StreamOperands, packed: packing.Packed, state: packing.State
+    operands: StreamOperands, packed: packing.Packed, state: memory.State
 ) -> reference.State:
     """The same state as the reference holds it: rings from their oldest token on."""
     streams, first, tokens = len(state.is_empty), 0, []
     blocks = () if operands.correction is None else operands.correction.blocks
     for block, place in zip(blocks, state.places, strict=True):
-        shape = (streams, block.reach, block.taps.shape[1])
+        shape = (block.reach, streams, block.taps.shape[1])
         ring = state.rings[first : first + np.prod(shape)].reshape(shape)
-        tokens.append(np.roll(ring, -place, axis=1))
+        tokens.append(np.roll(ring, -place, axis=0).swapaxes(0, 1))
         first += ring.size
     past = state.past[:, : operands.history].copy()
     return reference.State(past, state.is_empty.copy(), tokens, state.pending.copy())
 
 
-@pytest.mark.parametrize('streams', [3, packing.TOGETHER + 1])
+@pytest.mark.parametrize('streams', [3, memory.TOGETHER + 1])
 def test_streams_do_not_know_each_other(streams: int, network: Network) -> None:
     operands = network(blocks=2)
     packed = packing.pack(operands)
@@ -105,8 +105,8 @@ def test_streams_do_not_know_each_other(streams: int, network: Network) -> None:
 
 def _run(packed: packing.Packed, patches: np.ndarray, masks: np.ndarray) -> np.ndarray:
     streams = patches.shape[1]
-    state = packing.start(packed, streams)
-    room = packing.room(packed, min(streams, packing.TOGETHER))
+    state = memory.start(packed, streams)
+    room = memory.room(packed, min(streams, memory.TOGETHER))
     departure = np.empty((*patches.shape[1:3], 3), np.float32)
     found = np.empty_like(patches)
     for hop, patch in enumerate(patches):
@@ -135,14 +135,14 @@ def test_a_recording_at_once_is_its_hops_to_the_bit(
 ) -> None:
     operands = network(**{'blocks': 2, **shape})
     packed, rng = packing.pack(operands), np.random.default_rng(3)
-    count = 2 * packing.TOGETHER + 5
+    count = 2 * memory.TOGETHER + 5
     size = (count, operands.patch, operands.inputs)
     patches, mask = rng.normal(size=size).astype(np.float32), rng.random(count) < 0.3
     forecasts, states = [], []
     for parts in (range(count + 1), (0, 7, 7, count)):
         prediction = np.full(size, np.nan, np.float32)
         departure = np.full((*size[:2], operands.channels), np.nan, np.float32)
-        state, room = packing.start(packed, 1), packing.room(packed, 1)
+        state, room = memory.start(packed, 1), memory.room(packed, 1)
         for first, last in itertools.pairwise(parts):
             part = slice(first, last)
             taken = (patches[part], mask[part], prediction[part], departure[part])
@@ -163,7 +163,7 @@ def test_rows_that_are_not_finite_are_refused_before_they_are_taken(
 ) -> None:
     operands = network(blocks=2, channels=0)
     packed = packing.pack(operands)
-    state, room = packing.start(packed, 1), packing.room(packed, 1)
+    state, room = memory.start(packed, 1), memory.room(packed, 1)
     patches = np.zeros((1, 4, 5), np.float32)
     patches[0, 3, 4] = value
     with pytest.raises(AssertionError, match='ingest'):

@@ -103,6 +103,19 @@ def test_a_recording_at_once_is_its_hops_to_the_bit(
     np.testing.assert_array_equal(compiled.run(rows[:0], mask[:0]), hops[:0])
 
 
+def test_a_long_recording_is_taken_in_pieces(
+    weights: NetworkWeights,
+    relation: RelationWeights,
+    rows: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network, mask = CompiledNetwork(weights, relation), np.arange(len(rows) // 4) % 3 == 0
+    at_once = network.run(rows, mask)
+    monkeypatch.setattr('taolora_ros.model.compiled._PIECE', 7)
+    assert len(mask) % 7, 'the last piece is a shorter one'
+    np.testing.assert_array_equal(network.run(rows, mask), at_once)
+
+
 @pytest.mark.parametrize('order', [1, 2, 7])
 @pytest.mark.parametrize('inputs', [1, 33])
 def test_odd_shapes_are_those_of_the_network(make: Make, order: int, inputs: int) -> None:

@@ -41,8 +41,8 @@ _HOW = {
     'streams': 'Hops of S streams of the same model in one call on one thread, the relation '
     'included, all tokens steady, in turn.',
     'offline': 'A whole recording, one thread each, in turn: ours some tens of tokens at a time, '
-    'to the bits that hops give, and with the relation; torch in pieces of 512 tokens, its '
-    'fastest, without a relation.',
+    'to the bits that hops give; torch in pieces of 512 tokens, its fastest. Both run the same '
+    'network; ours once more with the relation, which a detector runs as well.',
     'kernels': 'The dual-path layer alone on a GPU, by CUDA events around replays of CUDA graphs, '
     'in turn. Against torch.compile ours rounds its rows as well.',
     'stream-step': 'One hop on a GPU, from host memory to host memory, beside CUDA graphs of FP16 '

@@ -25,22 +25,32 @@ class OfflineFindings:
 
     rows: int  # T
     ours: Times
+    with_relation: Times  # which torch hasn't got
     torch_fp32: Times
 
     @property
     def ratio(self) -> float:
-        """Median of torch over ours."""
+        """Median of torch over ours, of the same network."""
         return self.torch_fp32.median_us / self.ours.median_us
 
     def to_mapping(self) -> dict[str, Any]:
-        """Rows a second of both."""
+        """Rows a second of all three."""
+        subjects = {
+            'ours': self.ours,
+            'ours_with_relation': self.with_relation,
+            'torch_fp32': self.torch_fp32,
+        }
         return {
             'rows': self.rows,
-            'ours_rows_per_s': self.rows / self.ours.median_us * US_PER_S,
-            'torch_fp32_rows_per_s': self.rows / self.torch_fp32.median_us * US_PER_S,
-            'ours_ms': self.ours.median_us / 1e3,
-            'torch_fp32_ms': self.torch_fp32.median_us / 1e3,
+            **{
+                f'{name}_rows_per_s': self.rows / times.median_us * US_PER_S
+                for name, times in subjects.items()
+            },
+            **{f'{name}_ms': times.median_us / 1e3 for name, times in subjects.items()},
             'ratio_torch_fp32': self.ratio,
+            'ratio_torch_fp32_with_relation': (
+                self.torch_fp32.median_us / self.with_relation.median_us
+            ),
         }
 
     def targets(self) -> tuple[Target, ...]:
@@ -58,17 +68,27 @@ class OfflineFindings:
 def measure_offline(
     workload: Workload,
     run: RunRecording,
+    with_relation: RunRecording,
     pace: Pace,
     *,
     progress: Callable[[float], None] = lambda share: None,
 ) -> OfflineFindings:
-    """Time our run of the workload's whole signal and torch's in turn, each on one thread."""
+    """Time runs of the workload's whole signal in turn, each on one thread.
+
+    Args:
+        workload: network and signal.
+        run: our engine of the network, which torch runs as well.
+        with_relation: our engine that works out departures from the relation beside it.
+        pace: how often each is called.
+        progress: told the share that is done, 0 to 1.
+    """
     torch.set_num_threads(1)
     network = TorchNetwork(fold(workload.network))
     rows = torch.from_numpy(workload.rows)
     subjects = {
         'ours': lambda: run(workload.rows, workload.is_transient),
+        'with_relation': lambda: with_relation(workload.rows, workload.is_transient),
         'torch_fp32': lambda: network.recording(rows),
     }
     times = alternate(subjects, pace, progress=progress)
-    return OfflineFindings(workload.rows.shape[0], times['ours'], times['torch_fp32'])
+    return OfflineFindings(rows=workload.rows.shape[0], **times)

@@ -16,7 +16,7 @@ from typing import Any
 from llvmlite import ir
 
 from taolora_ros.kernels import vectors
-from taolora_ros.kernels.dots import INPUTS, TIMES, Unit
+from taolora_ros.kernels.dots import INPUTS, TIMES, Sums, Unit
 
 _FUSED = ('contract',)  # a·b + c may be rounded once
 
@@ -98,9 +98,8 @@ def _emit(
             vectors.load(builder, given.t, builder.add(line, column), lanes)
             for column, lanes in zip(columns, widths, strict=True)
         ]
-        for place, row_sums, row_totals in zip(places, sums, totals, strict=True):
-            scale = vectors.element(builder, given.s, place)
-            _scale(builder, scale, scales, row_sums, row_totals)
+        worths = [vectors.element(builder, given.s, place) for place in places]
+        _scale(builder, worths, scales, sums, totals)
     for number, row_totals in zip(numbers, totals, strict=True):
         line = builder.mul(number, given.outputs)
         for column, total in zip(columns, row_totals, strict=True):
@@ -118,13 +117,46 @@ def _start(builder: Any, given: Rows, unit: Unit, place: Any, lanes: int) -> Any
 
 
 def _scale(
-    builder: Any, scale: Any, scales: Sequence[Any], sums: Sequence[Any], totals: Sequence[Any]
+    builder: Any, worths: Sequence[Any], scales: Sequence[Any], sums: Sums, totals: Sums
 ) -> None:
     """Add s · t · sum to totals."""
-    for t, part, total in zip(scales, sums, totals, strict=True):
-        worth = builder.fmul(vectors.splat(builder, scale, t.type.count), t)
-        scaled = builder.fmul(builder.sitofp(builder.load(part), t.type), worth, flags=_FUSED)
-        builder.store(builder.fadd(builder.load(total), scaled, flags=_FUSED), total)
+    factors = _factors(builder, worths, scales)
+    for row_factors, row_sums, row_totals in zip(factors, sums, totals, strict=True):
+        for factor, part, total in zip(row_factors, row_sums, row_totals, strict=True):
+            value = builder.sitofp(builder.load(part), factor.type)
+            scaled = builder.fmul(value, factor, flags=_FUSED)
+            builder.store(builder.fadd(builder.load(total), scaled, flags=_FUSED), total)
+
+
+def _factors(builder: Any, worths: Sequence[Any], scales: Sequence[Any]) -> list[list[Any]]:
+    """Of each row s · t, worked out once where all have s in common, as steady rows do.
+
+    The sums that they scale are left to what follows, as only within one stretch of code a
+    product and a sum become one instruction, which rounds once.
+    """
+    first, *others = worths
+    one = [builder.fmul(vectors.splat(builder, first, t.type.count), t) for t in scales]
+    if not others:
+        return [one]
+    is_common = ir.Constant(ir.IntType(1), 1)
+    for worth in others:
+        is_common = builder.and_(is_common, builder.fcmp_ordered('==', worth, first))
+    begin = builder.basic_block
+    with builder.if_then(builder.not_(is_common)):
+        own = [
+            [builder.fmul(vectors.splat(builder, worth, t.type.count), t) for t in scales]
+            for worth in others
+        ]
+        end = builder.basic_block
+    chosen = [one]
+    for row in own:
+        chosen.append([])
+        for factor, common in zip(row, one, strict=True):
+            choice = builder.phi(factor.type)
+            choice.add_incoming(common, begin)
+            choice.add_incoming(factor, end)
+            chosen[-1].append(choice)
+    return chosen
 
 
 def _pieces(width: int, lanes: int) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ from typing import Any
 from llvmlite import ir
 
 from taolora_ros.kernels import vectors
+from taolora_ros.kernels.halves import load_halves
 
 LANES = 8  # what N is a multiple of
 
@@ -31,7 +32,7 @@ def emit_dense(builder: Any, x: Any, inputs: Any, w: Any, outputs: Any, total: A
 def emit_spread(builder: Any, hidden: Any, ranks: Any, up: Any, outputs: Any, total: Any) -> None:
     """Code of total[n] += Σ_r h[r]·B[r, n]: h `[R]`, R, B `[R, N]` FP16, N, total `[N]`."""
     for n, width in _passes(builder, outputs):
-        _emit_sums(builder, (hidden, ranks, up, outputs, total), n, width, vectors.load_halves, 1)
+        _emit_sums(builder, (hidden, ranks, up, outputs, total), n, width, load_halves, 1)
 
 
 def _passes(builder: Any, outputs: Any) -> Any:
@@ -92,7 +93,7 @@ def _eight_ranks(builder: Any, x: Any, inputs: Any, down: Any, first: Any) -> An
     with vectors.steps(builder, zero, inputs, _UNROLLED) as k:
         values = vectors.load(builder, x, k, _UNROLLED)
         for begin, total in zip(begins, sums, strict=True):
-            weights = vectors.load_halves(builder, down, builder.add(begin, k), _UNROLLED)
+            weights = load_halves(builder, down, builder.add(begin, k), _UNROLLED)
             _add_product(builder, total, values, weights)
     parts = [builder.load(total) for total in sums]
     for distance in (4, 2, 1):  # two vectors become one, whose elements are sums of pairs
@@ -117,7 +118,7 @@ def _one_rank(builder: Any, x: Any, inputs: Any, down: Any, rank: Any) -> Any:
     for last, width in ((whole, _LONG), (inputs, _UNROLLED)):
         total = vectors.variable(builder, vectors.constant(vectors.FLOAT, 0.0, width))
         with vectors.steps(builder, first, last, width) as k:
-            weights = vectors.load_halves(builder, down, builder.add(begin, k), width)
+            weights = load_halves(builder, down, builder.add(begin, k), width)
             _add_product(builder, total, vectors.load(builder, x, k, width), weights)
         value = vectors.sum_of(builder, value, builder.load(total))
         first = last

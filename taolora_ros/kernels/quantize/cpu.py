@@ -95,9 +95,11 @@ def emit_rounding(
         return builder.icmp_signed('==', mode, ir.Constant(vectors.INDEX, kind))
 
     is_pair = builder.and_(has(TIME_AWARE), is_transient)
-    limits = (ir.Constant(vectors.FLOAT, float(of)) for of in (LARGEST_PAIR, LARGEST))
+    limits = (ir.Constant(vectors.INT32, of) for of in (LARGEST_PAIR, LARGEST))
     limit = builder.select(is_pair, *limits)
-    step = builder.fdiv(ir.Constant(vectors.FLOAT, 1.0), limit)
+    step = builder.fdiv(
+        ir.Constant(vectors.FLOAT, 1.0), builder.sitofp(limit, vectors.FLOAT)
+    )  # fmt: skip
     with builder.if_else(builder.or_(is_pair, has(PER_GROUP))) as (then, otherwise):
         with then:
             _emit_scales(builder, x, groups, size, step, steady, scales)
@@ -108,7 +110,7 @@ def emit_rounding(
                 _emit_scales(builder, x, groups, size, step, steady, scales, whole)
             with fixed:
                 _emit_steady(builder, groups, steady, scales)
-    _emit_codes(builder, x, groups, size, limit, _ROUND + raised, codes, scales)
+    _emit_codes(builder, x, groups, size, limit, raised, codes, scales)
 
 
 def _emit_steady(builder: Any, groups: Any, steady: Any, scales: Any) -> None:
@@ -144,25 +146,32 @@ def _emit_scales(
 
 
 def _emit_codes(
-    builder: Any, x: Any, groups: Any, size: Any, limit: Any, shift: float, codes: Any, scales: Any
+    builder: Any, x: Any, groups: Any, size: Any, limit: Any, raised: int, codes: Any, scales: Any
 ) -> None:
-    one = ir.Constant(vectors.FLOAT, 1.0)
+    """Codes are the last bits of a float that a large number was added to.
+
+    They are clipped as integers, beyond 2²² too: floats have the order of their bits, and negative
+    ones negative bits.
+    """
+    one, shift = ir.Constant(vectors.FLOAT, 1.0), np.float32(_ROUND + raised)
+    zero = ir.Constant(vectors.INT32, int(shift.view(np.int32)))
+    lowest, highest = builder.sub(zero, limit), builder.add(zero, limit)
 
     def emit(group: Any, count: Any) -> None:
         first = builder.mul(group, size)
         row, target = builder.gep(x, [first]), builder.gep(codes, [first])
         inverse = builder.fdiv(one, vectors.element(builder, scales, group))
         for begin, end, width in _passes(builder, count):
-            by, high = vectors.splat(builder, inverse, width), vectors.splat(builder, limit, width)
-            low = builder.fsub(vectors.constant(vectors.FLOAT, -0.0, width), high)
+            by = vectors.splat(builder, inverse, width)
+            low, high = (vectors.splat(builder, bits, width) for bits in (lowest, highest))
             with vectors.steps(builder, begin, end, width) as k:
                 value = builder.fmul(vectors.load(builder, row, k, width), by)
-                value = builder.select(builder.fcmp_ordered('>', value, low), value, low)
-                value = builder.select(builder.fcmp_ordered('<', value, high), value, high)
-                bits = builder.fadd(value, vectors.constant(vectors.FLOAT, shift, width))
-                bits = builder.bitcast(bits, vectors.vector(vectors.INT32, width))
+                value = builder.fadd(value, vectors.constant(vectors.FLOAT, float(shift), width))
+                bits = builder.bitcast(value, vectors.vector(vectors.INT32, width))
+                bits = _larger(builder, bits, low)
+                bits = builder.select(builder.icmp_signed('<', bits, high), bits, high)
                 code = builder.trunc(bits, vectors.vector(vectors.INT8, width))
-                vectors.store(builder, code, target, k)  # the last bits are the whole number's
+                vectors.store(builder, code, target, k)
 
     _each_group(builder, size, groups, emit)
 

@@ -15,6 +15,7 @@ from numba.core import types
 from taolora_ros.kernels import vectors
 
 _LONG, _SHORT = 32, 8  # elements of a vector
+_REGISTER = 16  # of the widest register: farther partners lie at the same place of another one
 _FUSED = ('contract',)  # a·b + c may be rounded once
 _FLOATS = types.Array(types.float32, 1, 'C')
 
@@ -69,13 +70,18 @@ def _turn(
 def _turn_vector(builder: Any, values: Any, units: Any, k: Any, turned: Any) -> None:
     width, distance = values.type.count, 1
     now = builder.fmul(values, vectors.load(builder, units, k, width))
-    while distance < width:
+    while distance < min(width, _REGISTER):
         signs = [-1.0 if place & distance else 1.0 for place in range(width)]
         sign = vectors.constant(vectors.FLOAT, signs, width)
         signed = builder.fmul(now, sign, flags=_FUSED)  # exact, so that fusing changes nothing
         partners = vectors.shuffle(builder, now, [place ^ distance for place in range(width)])
         now = builder.fadd(partners, signed, flags=_FUSED)
         distance *= 2
+    if width > _REGISTER:
+        one = vectors.shuffle(builder, now, range(_REGISTER))
+        other = vectors.shuffle(builder, now, range(_REGISTER, width))
+        both = builder.fadd(one, other), builder.fsub(one, other)
+        now = vectors.shuffle(builder, both[0], range(width), both[1])
     vectors.store(builder, now, turned, k)
 
 

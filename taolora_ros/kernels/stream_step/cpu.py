@@ -1,11 +1,13 @@
 """The network on the CPU in one compiled call: a hop of S streams, or a recording of one.
 
-Up to 32 tokens pass through a layer before the next one, so that its weights are fetched once for
-all of them: tokens of as many streams, or of as many patches. Either way a token is worked out by
-the same code. The narrow skip and relation take the P rows of one patch at a time. Nothing is
-allocated.
-A convolution's past lies in rings that are written at one place for all streams: a ring of zeros
-is the past of a segment that starts, wherever it is written next.
+Up to 32 rows pass through a layer before the next one, so that its weights are fetched once for
+all of them: tokens of as many streams, or of as many patches; or the P rows each of some patches,
+which the narrow skip and relation take. Either way a row is worked out by the same code. A hop
+allocates nothing.
+
+A convolution's past lies in rings that are written at one place for all streams, whose tokens lie
+side by side there, so that memory is read in order: a ring of zeros is the past of a segment that
+starts, wherever it is written next.
 
 Letters as in `operands`, n patches; tables and their columns as in `packing`, here `at`.
 """
@@ -18,18 +20,17 @@ from collections.abc import Callable
 import numpy as np
 
 from taolora_ros.kernels.jit import cached_jit, source_stamp
+from taolora_ros.kernels.stream_step import memory
 from taolora_ros.kernels.stream_step import packing as at
 from taolora_ros.kernels.stream_step.cpu_layers import Scratch, Weights
+from taolora_ros.kernels.stream_step.cpu_moves import is_finite, place, total
 from taolora_ros.kernels.stream_step.cpu_rows import (
     drop_oldest,
+    look_back,
     put_differences,
-    put_token,
-    relate,
-    skip,
     take,
 )
 from taolora_ros.kernels.stream_step.cpu_tokens import correct, turn_rings
-from taolora_ros.kernels.stream_step.cpu_vectors import is_finite, place, total
 from taolora_ros.samples import Bools, Float32s, Ints
 
 _NOT_FINITE = -1  # in place of the stamp, which is never negative
@@ -37,8 +38,8 @@ _NOT_FINITE = -1  # in place of the stamp, which is never negative
 
 def stream_step(
     packed: at.Packed,
-    state: at.State,
-    room: at.Room,
+    state: memory.State,
+    room: memory.Room,
     patches: Float32s,
     is_transient: Bools,
     prediction: Float32s,
@@ -48,8 +49,8 @@ def stream_step(
 
     Args:
         packed: the network.
-        state: from `packing.start`; moved on.
-        room: from `packing.room`, for as many tokens as streams, or `TOGETHER` of more.
+        state: from `memory.start`; moved on.
+        room: from `memory.room`, for as many tokens as streams, or `TOGETHER` of more.
         patches: `[S, P, I]` float32, finite; contiguous and writable, as all arrays here.
         is_transient: `[S]` the mask: streams whose token takes the low-rank path as well.
         prediction: `[S, P, I]` float32, overwritten.
@@ -66,7 +67,7 @@ def stream_step(
 
 def run(
     packed: at.Packed,
-    state: at.State,
+    state: memory.State,
     patches: Float32s,
     is_transient: Bools,
     prediction: Float32s,
@@ -76,7 +77,7 @@ def run(
 
     Args:
         packed: the network.
-        state: from `packing.start`, of one stream; moved on.
+        state: from `memory.start`, of one stream; moved on.
         patches: `[n, P, I]` float32, finite.
         is_transient: `[n]` the mask.
         prediction: `[n, P, I]` float32, overwritten.
@@ -85,24 +86,21 @@ def run(
     count, patch, inputs = patches.shape
     if count == 0:
         return
-    history = int(packed.sizes[at.HISTORY])
-    past = np.repeat(patches[0, :1], history, axis=0) if state.is_empty[0] else state.past[0]
-    rows = np.concatenate([past[:history], patches.reshape(-1, inputs)])
-    together = min(count, at.TOGETHER)
-    room = at.room(packed, together, patches=together)
+    history, together = int(packed.sizes[at.HISTORY]), min(count, memory.TOGETHER)
+    room = memory.room(packed, together)
     stamp = _run()(
         packed.floats, packed.codes, packed.layers, packed.blocks, packed.sizes, packed.lags,
-        state.rings, state.places, state.pending[0], room.work, room.starts, room.rounded,
-        rows, is_transient, prediction, departure,
-        np.empty((together, patch, inputs), np.float32),
+        state.past[0], state.is_empty, state.rings, state.places, state.pending[0],
+        room.work, room.starts, room.rounded,
+        patches, is_transient, prediction, departure,
+        np.empty((history + together * patch, inputs), np.float32),
+        np.empty((1 + together, patch, inputs), np.float32),
     )  # fmt: skip
     assert stamp != _NOT_FINITE, 'ingest keeps NaN and infinity out of rows'
-    state.past[0, :history] = rows[-history:]
-    state.is_empty[0] = False
 
 
 def clip_counts(
-    packed: at.Packed, state: at.State, patches: Float32s, clips: Float32s, counts: Ints
+    packed: at.Packed, state: memory.State, patches: Float32s, clips: Float32s, counts: Ints
 ) -> None:
     """Count the levels and differences of patches that lie beyond a clip, before they are taken.
 
@@ -126,31 +124,29 @@ def _step() -> Callable[..., int]:
         past, is_empty, rings, places, pending, work, starts, rounded,
         patches, is_transient, prediction, departure,
     ):  # fmt: skip
-        if not is_finite(patches.reshape(-1), 0, patches.size):
+        if not is_finite(patches.reshape(-1), patches.size):
             return _NOT_FINITE
         weights = Weights(floats, codes, layers, blocks, sizes, lags)
         scratch = Scratch(work, starts, rounded)
-        streams, history = patches.shape[0], sizes[at.HISTORY]
-        newest, count = starts[at.DIFFERENCES], patches.shape[1] * patches.shape[2]
-        for first in range(0, streams, at.TOGETHER):
-            last = min(first + at.TOGETHER, streams)
+        (streams, patch, inputs), history = patches.shape, sizes[at.HISTORY]
+        apart, newest = past.shape[1] * inputs, starts[memory.DIFFERENCES]
+        for first in range(0, streams, memory.TOGETHER):
+            last = min(first + memory.TOGETHER, streams)
             for s in range(first, last):
-                mask, rows = is_transient[s : s + 1], past[s].reshape(-1)
                 take(past[s], patches[s], is_empty[s : s + 1], history)
-                put_differences(weights, scratch, rows, past.shape[1])
-                skip(weights, scratch, rows, history, newest, mask, prediction[s])
-                if sizes[at.CHANNELS] > 0:
-                    relate(weights, scratch, rows, history, mask, departure[s])
-                if sizes[at.HAS_CORRECTION] == 1:
-                    put_token(weights, scratch, rows, history, newest, s - first)
-                    corrected, correction = prediction[s].reshape(-1), pending[s].reshape(-1)
-                    total(corrected, 0, corrected, 0, correction, 0, count)
-                drop_oldest(past[s], history)
+                place_of = newest + (s - first) * apart
+                put_differences(weights, scratch, past[s], past.shape[1], place_of)
+            masks, predicted = is_transient[first:last], prediction[first:last]
+            look_back(
+                weights, scratch, past.reshape(-1), first * apart + history * inputs, apart,
+                newest, apart, masks, predicted, departure[first:last],
+            )  # fmt: skip
             if sizes[at.HAS_CORRECTION] == 1:
-                masks, corrections = is_transient[first:last], pending[first:last]
-                correct(
-                    weights, scratch, rings, places, streams, first, False, masks, corrections
-                )  # fmt: skip
+                found, flat = pending[first:last], predicted.reshape(-1)
+                total(flat, 0, 0, flat, 0, 0, found.reshape(-1), 0, 0, 1, flat.size)
+                correct(weights, scratch, rings, places, streams, first, False, masks, found)
+            for s in range(first, last):
+                drop_oldest(past[s], patch, history)
         turn_rings(weights, places, 1)
         return stamp  # in the code, so that what was cached is of these sources
 
@@ -164,40 +160,41 @@ def _run() -> Callable[..., int]:
     @cached_jit
     def run(  # type: ignore[no-untyped-def]
         floats, codes, layers, blocks, sizes, lags,
-        rings, places, pending, work, starts, rounded,
-        rows, is_transient, prediction, departure, correction,
+        past, is_empty, rings, places, pending, work, starts, rounded,
+        patches, is_transient, prediction, departure, rows, corrections,
     ):  # fmt: skip
-        if not is_finite(rows.reshape(-1), 0, rows.size):
+        if not is_finite(patches.reshape(-1), patches.size):
             return _NOT_FINITE
         weights = Weights(floats, codes, layers, blocks, sizes, lags)
         scratch = Scratch(work, starts, rounded)
-        history, patch, inputs = sizes[at.HISTORY], sizes[at.PATCH], sizes[at.ROW]
-        count, tokens, together = patch * inputs, prediction.shape[0], correction.shape[0]
-        before, corrections = pending.reshape(-1), correction.reshape(-1)
+        (tokens, patch, inputs), history = patches.shape, sizes[at.HISTORY]
+        apart, together = patch * inputs, corrections.shape[0] - 1
+        flat, before = rows.reshape(-1), pending.reshape(-1)
+        corrected = corrections.reshape(-1)
+        place(flat, 0, inputs, past.reshape(-1), 0, inputs, history, inputs)
+        place(corrected, 0, 0, before, 0, 0, 1, apart)
         for first in range(0, tokens, together):
             many = min(together, tokens - first)
-            seen = rows[first * patch :].reshape(-1)
-            put_differences(weights, scratch, seen, history + many * patch)
-            for n in range(many):
-                here, token = history + n * patch, first + n
-                newest = starts[at.DIFFERENCES] + (many - 1 - n) * count
-                mask = is_transient[token : token + 1]
-                skip(weights, scratch, seen, here, newest, mask, prediction[token])
-                if sizes[at.CHANNELS] > 0:
-                    relate(weights, scratch, seen, here, mask, departure[token])
-                if sizes[at.HAS_CORRECTION] == 1:
-                    put_token(weights, scratch, seen, here, newest, n)
+            new = patches[first : first + many].reshape(-1, inputs)
+            take(rows, new, is_empty, history)
+            put_differences(
+                weights, scratch, rows, history + many * patch, starts[memory.DIFFERENCES]
+            )  # fmt: skip
+            newest = starts[memory.DIFFERENCES] + (many - 1) * apart
+            masks, predicted = is_transient[first : first + many], prediction[first : first + many]
+            look_back(
+                weights, scratch, flat, history * inputs, apart, newest, -apart,
+                masks, predicted, departure[first : first + many],
+            )  # fmt: skip
             if sizes[at.HAS_CORRECTION] == 1:
-                masks, found = is_transient[first : first + many], correction[:many]
-                correct(
-                    weights, scratch, rings, places, 1, 0, True, masks, found
-                )  # fmt: skip
-                corrected = prediction[first : first + many].reshape(-1)
-                total(corrected, 0, corrected, 0, before, 0, count)
-                rest = (many - 1) * count
-                total(corrected, count, corrected, count, corrections, 0, rest)
-                place(before, 0, corrections, rest, count)
+                found, target = corrections[1 : 1 + many], predicted.reshape(-1)
+                correct(weights, scratch, rings, places, 1, 0, True, masks, found)
+                total(target, 0, 0, target, 0, 0, corrected, 0, 0, 1, target.size)
+                place(corrected, 0, 0, corrected, many * apart, 0, 1, apart)
+            drop_oldest(rows, many * patch, history)
             turn_rings(weights, places, many)
+        place(past.reshape(-1), 0, inputs, flat, 0, inputs, history, inputs)
+        place(before, 0, 0, corrected, 0, 0, 1, apart)
         return stamp
 
     return run

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from llvmlite import ir
 from numba.core import types
 
 from taolora_ros.kernels import vectors
+from taolora_ros.kernels.chunks import chunks
 from taolora_ros.kernels.dots import UNIT
 from taolora_ros.kernels.dual_path_linear.cpu_product import Rows, emit_products
 from taolora_ros.kernels.dual_path_linear.cpu_vectors import (
@@ -21,6 +23,7 @@ from taolora_ros.kernels.dual_path_linear.cpu_vectors import (
 from taolora_ros.kernels.jit import jit
 from taolora_ros.kernels.quantize.cpu import emit_rounding
 from taolora_ros.kernels.rotate.cpu import emit_rotation
+from taolora_ros.kernels.stream_step import memory
 from taolora_ros.kernels.stream_step import packing as at
 from taolora_ros.quantization.octaves import Codes
 from taolora_ros.samples import Bools, Float32s, Ints
@@ -28,6 +31,7 @@ from taolora_ros.samples import Bools, Float32s, Ints
 _FLOATS, _CODES = types.Array(types.float32, 1, 'C'), types.Array(types.int8, 1, 'C')
 _FLAGS, _INTS = types.Array(types.boolean, 1, 'C'), types.Array(types.int64, 1, 'C')
 _TABLE = types.Array(types.int64, 2, 'C')
+_PART = (_FLOATS, types.intp, types.intp, types.intp, types.intp)
 
 
 class Weights(NamedTuple):
@@ -42,7 +46,7 @@ class Weights(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Memory to work in within compiled code; fields as of `packing.Room`."""
+    """Memory to work in within compiled code; fields as of `memory.Room`."""
 
     work: Float32s
     starts: Ints
@@ -51,29 +55,28 @@ class Scratch(NamedTuple):
 
 @vectors.vector_code(
     *(_FLOATS, _CODES, _TABLE, _INTS, _FLOATS, _INTS, _CODES, types.intp),
-    *(_FLOATS, types.intp, types.intp, types.intp),
-    *(_FLOATS, types.intp, types.intp, types.intp),
-    *(_FLAGS, types.intp, types.intp),
+    *(*_PART, *_PART, _FLAGS, types.intp, types.intp),
 )
 def apply_to_parts(builder: Any, *arguments: Any) -> None:
     """Apply a layer to rows; its outputs `[M, N]`, padded, are put in Y of the scratch memory.
 
-    An input row is one part, padded to whole groups, and another one, padded to K; a layer in FP32
-    takes whole rows as one part.
+    Rows come in patches, of one row each where they are tokens; a patch has one flag. An input
+    row is one part, padded to whole groups, and another one, padded to K; a layer in FP32 takes
+    whole rows as one part.
 
     Arguments are floats, codes, layers and sizes of `Weights`, work, starts and rounded of
     `Scratch`, the layer's row in the table of layers; of each part the array, where it begins, how
-    far rows lie apart and how many elements there are; the mask, the step from the flag of a row
-    to that of the next one, and M.
+    far patches lie apart, how far the rows of a patch, and how many elements there are; the mask,
+    the number of patches, and that of the rows of each.
     """
     layer = _Layer.of(builder, arguments[:8])
-    parts, (is_transient, stride, rows) = arguments[8:16], arguments[16:]
+    parts, (is_transient, *counts) = (arguments[8:13], arguments[13:18]), arguments[18:]
     is_dense = builder.icmp_signed('>=', layer.field(at.DENSE), ir.Constant(vectors.INDEX, 0))
     with builder.if_else(is_dense) as (dense, rounded):
         with dense:
-            _emit_dense_rows(builder, layer, parts[:4], rows)
+            _emit_dense_rows(builder, layer, parts[0], counts)
         with rounded:
-            _emit_rounded_rows(builder, layer, parts, is_transient, stride, rows)
+            _emit_rounded_rows(builder, layer, parts, is_transient, counts)
 
 
 @dataclass(frozen=True)
@@ -120,76 +123,103 @@ class _Layer:
         return vectors.element(self.builder, table, ir.Constant(vectors.INDEX, name))
 
 
-def _emit_dense_rows(builder: Any, layer: _Layer, part: Sequence[Any], rows: Any) -> None:
-    x, first, row_stride, _ = part
+@contextmanager
+def _rows(builder: Any, counts: Sequence[Any]) -> Iterator[tuple[Any, Any, Any]]:
+    """A loop over the rows of patches; yields those of the patch, in it and of the row in all."""
+    zero, (patches, each) = ir.Constant(vectors.INDEX, 0), counts
+    with (
+        vectors.steps(builder, zero, patches, 1) as patch,
+        vectors.steps(builder, zero, each, 1) as place,
+    ):
+        yield patch, place, builder.add(builder.mul(patch, each), place)
+
+
+def _line(builder: Any, part: Sequence[Any], patch: Any, place: Any) -> Any:
+    """Where a row of a part begins."""
+    x, first, apart, step, _ = part
+    offset = builder.add(builder.mul(patch, apart), builder.mul(place, step))
+    return builder.gep(x, [builder.add(first, offset)])
+
+
+def _emit_dense_rows(
+    builder: Any, layer: _Layer, part: Sequence[Any], counts: Sequence[Any]
+) -> None:
     inputs, outputs = layer.field(at.INPUTS), layer.field(at.OUTPUTS)
-    bias, weight, y = layer.part(at.BIAS), layer.part(at.DENSE), layer.room(at.Y)
-    with vectors.steps(builder, ir.Constant(vectors.INDEX, 0), rows, 1) as row:
-        line = builder.gep(x, [builder.add(first, builder.mul(row, row_stride))])
+    bias, weight, y = layer.part(at.BIAS), layer.part(at.DENSE), layer.room(memory.Y)
+    with _rows(builder, counts) as (patch, place, row):
         target = builder.gep(y, [builder.mul(row, outputs)])
-        vectors.chunks(builder, outputs, lambda some: some.store(some.load(bias), target))
+        chunks(builder, outputs, lambda some: some.store(some.load(bias), target))
+        line = _line(builder, part, patch, place)
         emit_dense(builder, line, inputs, weight, outputs, target)
 
 
 def _emit_rounded_rows(
-    builder: Any, layer: _Layer, parts: Sequence[Any], is_transient: Any, stride: Any, rows: Any
+    builder: Any,
+    layer: _Layer,
+    parts: Sequence[Sequence[Any]],
+    is_transient: Any,
+    counts: Sequence[Any],
 ) -> None:
     inputs, outputs, ranks = (layer.field(of) for of in (at.INPUTS, at.OUTPUTS, at.RANK))
     group, zero = layer.size(at.GROUP), ir.Constant(vectors.INDEX, 0)
     groups = builder.udiv(inputs, group)
-    scales, hidden, y = (layer.room(of) for of in (at.ROW_SCALES, at.RANKS, at.Y))
+    scales, hidden, y = (layer.room(of) for of in (memory.ROW_SCALES, memory.RANKS, memory.Y))
     is_wide = builder.icmp_signed('!=', layer.field(at.WIDE), zero)
-    units, steady, turned = layer.part(at.UNITS), layer.part(at.STEADY), layer.room(at.TURNED)
+    steady, turned = layer.part(at.STEADY), layer.room(memory.TURNED)
     mode, down, up = layer.size(at.MODE), layer.part(at.DOWN), layer.part(at.UP)
-    with vectors.steps(builder, zero, rows, 1) as row:
-        _emit_turned(builder, parts, row, units, inputs, group, turned)
-        flag = vectors.flag(builder, is_transient, builder.mul(row, stride))
-        both = builder.or_(flag, is_wide)
-        codes_of = builder.gep(layer.rounded, [builder.mul(row, inputs)])
+    with _rows(builder, counts) as (patch, place, row):
+        lines = [_line(builder, part, patch, place) for part in parts]
+        target = builder.gep(turned, [builder.mul(row, inputs)])
+        _emit_turned(
+            builder, lines, [part[-1] for part in parts], layer.part(at.UNITS), inputs, group,
+            target,
+        )  # fmt: skip
+    with _rows(builder, counts) as (patch, _, row):
+        flag, first = vectors.flag(builder, is_transient, patch), builder.mul(row, inputs)
+        line, codes_of = builder.gep(turned, [first]), builder.gep(layer.rounded, [first])
         scales_of = builder.gep(scales, [builder.mul(row, groups)])
         emit_rounding(
-            builder, turned, groups, group, steady, both, mode, codes_of, scales_of,
-            raised=UNIT.raised,
+            builder, line, groups, group, steady, builder.or_(flag, is_wide), mode, codes_of,
+            scales_of, raised=UNIT.raised,
         )  # fmt: skip
         with builder.if_then(flag):
             low = builder.gep(hidden, [builder.mul(row, ranks)])
-            emit_projection(builder, turned, inputs, down, ranks, low)
+            emit_projection(builder, line, inputs, down, ranks, low)
     given = Rows(
-        layer.rounded, scales, rows, groups, group, layer.bytes(at.CODES), layer.bytes(at.SUMS),
-        layer.part(at.SCALES), layer.part(at.BIAS), outputs, y,
+        layer.rounded, scales, builder.mul(*counts), groups, group, layer.bytes(at.CODES),
+        layer.bytes(at.SUMS), layer.part(at.SCALES), layer.part(at.BIAS), outputs, y,
     )  # fmt: skip
     emit_products(builder, UNIT, given)
-    with vectors.steps(builder, zero, rows, 1) as row:
-        flag = vectors.flag(builder, is_transient, builder.mul(row, stride))
-        with builder.if_then(flag):
-            low = builder.gep(hidden, [builder.mul(row, ranks)])
-            emit_spread(
-                builder, low, ranks, up, outputs, builder.gep(y, [builder.mul(row, outputs)])
-            )
+    with (
+        _rows(builder, counts) as (patch, _, row),
+        builder.if_then(vectors.flag(builder, is_transient, patch)),
+    ):
+        low = builder.gep(hidden, [builder.mul(row, ranks)])
+        target = builder.gep(y, [builder.mul(row, outputs)])
+        emit_spread(builder, low, ranks, up, outputs, target)
 
 
 def _emit_turned(
     builder: Any,
-    parts: Sequence[Any],
-    row: Any,
+    lines: Sequence[Any],
+    counts: Sequence[Any],
     units: Any,
     inputs: Any,
     group: Any,
     turned: Any,
 ) -> None:
-    """Rotate a row of two parts."""
-    one = ir.Constant(vectors.INDEX, 1)
-    count = parts[3]
-    padded = builder.add(count, builder.sub(group, one))
+    """Rotate a row of two parts, each of so many elements; the second one may be empty."""
+    padded = builder.add(counts[0], builder.sub(group, ir.Constant(vectors.INDEX, 1)))
     padded = builder.mul(builder.udiv(padded, group), group)
-    widths = (padded, builder.sub(inputs, padded))
-    for part, width in zip((parts[:4], parts[4:]), widths, strict=True):
-        x, first, stride, valid = part
-        line = builder.gep(x, [builder.add(first, builder.mul(row, stride))])
-        vectors.subroutine(
-            builder, emit_rotation, [line, valid, units, width, group, turned]
-        )  # fmt: skip
+    rest = builder.sub(inputs, padded)
+    vectors.subroutine(
+        builder, emit_rotation, [lines[0], counts[0], units, padded, group, turned]
+    )  # fmt: skip
+    with builder.if_then(builder.icmp_signed('>', rest, ir.Constant(vectors.INDEX, 0))):
         units, turned = builder.gep(units, [padded]), builder.gep(turned, [padded])
+        vectors.subroutine(
+            builder, emit_rotation, [lines[1], counts[1], units, rest, group, turned]
+        )  # fmt: skip
 
 
 @jit
@@ -199,21 +229,22 @@ def apply(
     layer: int | np.int64,
     x: int | np.int64,
     is_transient: Bools,
-    rows: int,
+    each: int,
 ) -> None:
-    """Apply a layer to rows in scratch memory; its outputs `[rows, N]`, padded, are put in Y.
+    """Apply a layer to rows in scratch memory; its outputs `[M, N]`, padded, are put in Y.
 
     Args:
         weights: the network.
         scratch: memory to work in.
         layer: its row in the table of layers.
-        x: where its inputs `[rows, K]` begin in the scratch memory.
-        is_transient: the mask, of each row or, with one entry, of all.
-        rows: how many.
+        x: where its inputs `[M, K]` begin in the scratch memory.
+        is_transient: the mask.
+        each: rows that share a flag.
     """
-    inputs, stride = weights.layers[layer, at.INPUTS], 1 if is_transient.shape[0] > 1 else 0
+    inputs = weights.layers[layer, at.INPUTS]
     apply_to_parts(
         weights.floats, weights.codes, weights.layers, weights.sizes,
         scratch.work, scratch.starts, scratch.rounded, layer,
-        scratch.work, x, inputs, inputs, scratch.work, 0, 0, 0, is_transient, stride, rows,
+        scratch.work, x, each * inputs, inputs, inputs,
+        scratch.work, 0, 0, 0, 0, is_transient, is_transient.shape[0], each,
     )  # fmt: skip

@@ -1,125 +1,173 @@
-"""Rows of one stream on the CPU: its history, the skip, the relation and the token.
+"""What the rows of patches say on the CPU: skip, relation and the tokens' inputs.
 
-Rows are `[·, I]` in one flat array, a patch begins at its row `first`, and the differences that
-lead to it are in scratch memory, the newest first, from `newest` on.
+Rows are `[·, I]` in one flat array. Patches begin `apart` elements from each other, the first one
+at `first`: those of one stream follow each other, those of several have their own past in between.
+The differences that lead to the first patch are in scratch memory, the newest first, from `newest`
+on; those that lead to the next ones lie `backward` elements apart.
 """
 
 from __future__ import annotations
 
 from taolora_ros.kernels.jit import jit
+from taolora_ros.kernels.stream_step import memory
 from taolora_ros.kernels.stream_step import packing as at
+from taolora_ros.kernels.stream_step.cpu_differences import differ, predict
 from taolora_ros.kernels.stream_step.cpu_layers import Scratch, Weights, apply, apply_to_parts
-from taolora_ros.kernels.stream_step.cpu_vectors import (
-    clear_rows,
-    differ,
-    difference,
-    place,
-    place_rows,
-    predict,
-)
+from taolora_ros.kernels.stream_step.cpu_moves import clear, difference, place
 from taolora_ros.samples import Bools, Float32s
+
+_patches_together = jit(memory.patches_together)
 
 
 @jit
 def take(rows: Float32s, patch: Float32s, is_empty: Bools, history: int) -> None:
-    """Put a patch `[P, I]` behind the past in `rows` `[H + P, I]`."""
-    flat, new, inputs = rows.reshape(-1), patch.reshape(-1), rows.shape[1]
+    """Put rows `[n, I]` behind the past in `rows` `[H + n or more, I]`."""
+    flat, new, (count, inputs) = rows.reshape(-1), patch.reshape(-1), patch.shape
     if is_empty[0]:
         is_empty[0] = False
-        for row in range(history):
-            place(flat, row * inputs, new, 0, inputs)
-    place(flat, history * inputs, new, 0, new.shape[0])
+        place(flat, 0, inputs, new, 0, 0, history, inputs)
+    place(flat, history * inputs, inputs, new, 0, inputs, count, inputs)
 
 
 @jit
-def drop_oldest(rows: Float32s, history: int) -> None:
-    """Keep the newest H rows."""
+def drop_oldest(rows: Float32s, count: int, history: int) -> None:
+    """Keep the newest H rows of H + `count`."""
     flat, inputs = rows.reshape(-1), rows.shape[1]
-    patch = rows.shape[0] - history
-    for row in range(history):
-        place(flat, row * inputs, flat, (row + patch) * inputs, inputs)
+    place(flat, 0, inputs, flat, count * inputs, inputs, history, inputs)
 
 
 @jit
-def put_differences(weights: Weights, scratch: Scratch, rows: Float32s, count: int) -> None:
+def put_differences(
+    weights: Weights, scratch: Scratch, rows: Float32s, count: int, target: int
+) -> None:
     """Put the differences of the first `count` rows, in units of σ, into scratch memory."""
-    inputs, target = weights.sizes[at.ROW], scratch.starts[at.DIFFERENCES]
-    spread = weights.sizes[at.SPREAD]
-    differ(scratch.work, target, rows, 0, weights.floats, spread, count, inputs)
+    inputs, spread = weights.sizes[at.ROW], weights.sizes[at.SPREAD]
+    differ(scratch.work, target, rows.reshape(-1), 0, weights.floats, spread, count, inputs)
 
 
 @jit
-def skip(
+def look_back(
     weights: Weights,
     scratch: Scratch,
     rows: Float32s,
     first: int,
+    apart: int,
     newest: int,
+    backward: int,
+    is_transient: Bools,
+    prediction: Float32s,
+    departure: Float32s,
+) -> None:
+    """Predict patches `[n, P, I]` without a correction; what depart `[n, P, C]` from the relation.
+
+    The inputs of their embedding are put into scratch memory.
+    """
+    count, some = prediction.shape[0], _patches_together(prediction.shape[1])
+    for begin in range(0, count, some):
+        end = min(begin + some, count)
+        here, there = first + begin * apart, newest + begin * backward
+        mask = is_transient[begin:end]
+        predictions = prediction[begin:end]
+        _skip(weights, scratch, rows, here, apart, there, backward, mask, predictions)
+        if weights.sizes[at.CHANNELS] > 0:
+            _relate(weights, scratch, rows, here, apart, mask, departure[begin:end])
+    if weights.sizes[at.HAS_CORRECTION] == 1:
+        _put_tokens(weights, scratch, rows, first, apart, newest, backward, count)
+
+
+@jit
+def _skip(
+    weights: Weights,
+    scratch: Scratch,
+    rows: Float32s,
+    first: int,
+    apart: int,
+    newest: int,
+    backward: int,
     is_transient: Bools,
     prediction: Float32s,
 ) -> None:
-    """Predict a patch `[P, I]` from the rows before each of its own."""
+    """Predict patches from the rows before each of their own."""
     work, sizes, floats = scratch.work, weights.sizes, weights.floats
-    order, group, inputs = sizes[at.ORDER], sizes[at.GROUP], sizes[at.ROW]
-    patch, level = sizes[at.PATCH], (inputs + group - 1) // group * group
-    width, x = weights.layers[at.SKIP, at.INPUTS], scratch.starts[at.X]
-    last, before, count = (first - 1) * inputs, newest + patch * inputs, (order - 1) * inputs
+    order, group, (patches, patch, inputs) = sizes[at.ORDER], sizes[at.GROUP], prediction.shape
+    level = (inputs + group - 1) // group * group
+    width, x = weights.layers[at.SKIP, at.INPUTS], scratch.starts[memory.X]
+    last, before, count = first - inputs, newest + patch * inputs, (order - 1) * inputs
     if weights.layers[at.SKIP, at.DENSE] >= 0:
-        clear_rows(work, x, width, patch, width)
-        place_rows(work, x, width, rows, last, inputs, patch, inputs)
-        place_rows(work, x + level, width, work, before, -inputs, patch, count)
+        clear(work, x, width, patches * patch, width)
+        for n in range(patches):
+            line = x + n * patch * width
+            place(work, line, width, rows, last + n * apart, inputs, patch, inputs)
+            there = before + n * backward
+            place(work, line + level, width, work, there, -inputs, patch, count)
         apply(weights, scratch, at.SKIP, x, is_transient, patch)
     else:
         apply_to_parts(
             floats, weights.codes, weights.layers, sizes,
             work, scratch.starts, scratch.rounded, at.SKIP,
-            rows, last, inputs, inputs, work, before, -inputs, count, is_transient, 0, patch,
+            rows, last, apart, inputs, inputs, work, before, backward, -inputs, count,
+            is_transient, patches, patch,
         )  # fmt: skip
-    outputs, y = weights.layers[at.SKIP, at.OUTPUTS], scratch.starts[at.Y]
-    predict(
-        prediction.reshape(-1), 0, rows, last, floats, sizes[at.SPREAD], work, y,
-        floats, sizes[at.OWN], work, before, outputs, patch, order, inputs,
-    )  # fmt: skip
+    outputs, target = weights.layers[at.SKIP, at.OUTPUTS], prediction.reshape(-1)
+    for n in range(patches):
+        y = scratch.starts[memory.Y] + n * patch * outputs
+        predict(
+            target, n * patch * inputs, rows, last + n * apart, floats, sizes[at.SPREAD],
+            work, y, floats, sizes[at.OWN], work, before + n * backward,
+            outputs, patch, order, inputs,
+        )  # fmt: skip
 
 
 @jit
-def relate(
+def _relate(
     weights: Weights,
     scratch: Scratch,
     rows: Float32s,
     first: int,
+    apart: int,
     is_transient: Bools,
     departure: Float32s,
 ) -> None:
-    """What a patch `[P, C]` departs from the relation."""
+    """What patches depart from the relation."""
     work, inputs, layer = scratch.work, weights.sizes[at.ROW], weights.layers.shape[0] - 1
-    patch, channels = departure.shape
-    width, x = weights.layers[layer, at.INPUTS], scratch.starts[at.X]
-    lags = weights.lags.shape[0]
-    end = lags * channels
-    clear_rows(work, x + end, width, patch, width - end)
-    for lag in range(lags):
-        seen = (first - weights.lags[lag]) * inputs
-        place_rows(work, x + lag * channels, width, rows, seen, inputs, patch, channels)
+    patches, patch, channels = departure.shape
+    width, x, lags = weights.layers[layer, at.INPUTS], scratch.starts[memory.X], weights.lags
+    end = lags.shape[0] * channels
+    clear(work, x + end, width, patches * patch, width - end)
+    for n in range(patches):
+        for lag in range(lags.shape[0]):
+            seen = first + n * apart - lags[lag] * inputs
+            line = x + n * patch * width + lag * channels
+            place(work, line, width, rows, seen, inputs, patch, channels)
     apply(weights, scratch, layer, x, is_transient, patch)
-    outputs, y = weights.layers[layer, at.OUTPUTS], scratch.starts[at.Y]
-    target = departure.reshape(-1)
-    for p in range(patch):
-        seen = (first + p) * inputs
-        difference(target, p * channels, rows, seen, work, y + p * outputs, channels)
+    outputs, target = weights.layers[layer, at.OUTPUTS], departure.reshape(-1)
+    for n in range(patches):
+        to, y = n * patch * channels, scratch.starts[memory.Y] + n * patch * outputs
+        difference(
+            target, to, channels, rows, first + n * apart, inputs, work, y, outputs,
+            patch, channels,
+        )  # fmt: skip
 
 
 @jit
-def put_token(
-    weights: Weights, scratch: Scratch, rows: Float32s, first: int, newest: int, token: int
+def _put_tokens(
+    weights: Weights,
+    scratch: Scratch,
+    rows: Float32s,
+    first: int,
+    apart: int,
+    newest: int,
+    backward: int,
+    count: int,
 ) -> None:
-    """Put the embedding's input of a patch into scratch memory, as that of a token."""
+    """Put the embedding's inputs of patches into scratch memory."""
     work, sizes = scratch.work, weights.sizes
     inputs, group, patch = sizes[at.ROW], sizes[at.GROUP], sizes[at.PATCH]
     level = (inputs + group - 1) // group * group
-    width = weights.layers[at.EMBED, at.INPUTS]
-    x = scratch.starts[at.EMBEDDED] + token * width
-    clear_rows(work, x, 0, 1, width)
-    place(work, x, rows, (first + patch - 1) * inputs, inputs)
-    oldest = newest + (patch - 1) * inputs
-    place_rows(work, x + level, inputs, work, oldest, -inputs, patch, inputs)
+    width, x = weights.layers[at.EMBED, at.INPUTS], scratch.starts[memory.EMBEDDED]
+    clear(work, x, width, count, width)
+    last, oldest = first + (patch - 1) * inputs, newest + (patch - 1) * inputs
+    place(work, x, width, rows, last, apart, count, inputs)
+    for n in range(count):
+        to, there = x + n * width + level, oldest + n * backward
+        place(work, to, inputs, work, there, -inputs, patch, inputs)
