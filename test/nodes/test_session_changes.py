@@ -60,9 +60,7 @@ def _shifted(messages: list[RawMessage], seconds: float) -> list[RawMessage]:
         sec, nanosec = divmod(sec * NS_PER_S + nanosec + shift_ns, NS_PER_S)
         data = bytearray(message.data)
         struct.pack_into('<iI', data, 4, sec, nanosec)
-        return dataclasses.replace(
-            message, data=bytes(data), receive_ns=message.receive_ns + shift_ns
-        )
+        return message._replace(data=bytes(data), receive_ns=message.receive_ns + shift_ns)
 
     return [shift(message) for message in messages]
 
@@ -249,7 +247,7 @@ def _with_value(message: RawMessage, value: float) -> RawMessage:
     """An Imu whose linear acceleration along x, the 30th number after its header, is replaced."""
     data = bytearray(message.data)
     struct.pack_into('<d', data, len(data) - 12 * 8, value)
-    return dataclasses.replace(message, data=bytes(data))
+    return message._replace(data=bytes(data))
 
 
 @pytest.mark.parametrize(
