@@ -35,7 +35,7 @@ from taolora_ros.hardware.probe import probe
 @click.option(
     '--machines',
     type=click.IntRange(min=1, max=100),
-    default=3,
+    default=2,
     show_default=True,
     help='Machines side by side, each with a detector, among which the blows are divided.',
 )
