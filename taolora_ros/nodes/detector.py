@@ -28,7 +28,6 @@ from taolora_ros.nodes.session import Session
 from taolora_ros.nodes.watcher import Watcher
 
 NOT_PARAMETERS = ('labels', 'model', 'quantization', 'training')  # of no use once trained
-DISCOVERY_S = 0.2
 DELIVERY_S = 0.3  # how long the last event may take to reach its subscribers
 
 
@@ -55,7 +54,7 @@ class Detector(LifecycleNode):
         self._options = self._settings.fill(DetectorOptions())
         self._session: Session | None = None
         self._watcher: Watcher | None = None
-        self._tickers: list[Timer] = []
+        self._ticker: Timer | None = None  # drains
         self._outlet = Outlet(self)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self._every(self._options.status_s, self._report)
@@ -135,18 +134,16 @@ class Detector(LifecycleNode):
     def _watch(self) -> None:
         assert self._session is not None
         self._watcher = Watcher(self, self._session, self._outlet, self._options)
-        self._tickers = [
-            self._every(self._options.drain_s, self._drain),
-            self._every(DISCOVERY_S, self._watcher.intake.discover),
-        ]
+        self._ticker = self._every(self._options.drain_s, self._drain)
 
     def _drain(self) -> None:
-        again(self._tickers[0], self._active().keep_up())
+        assert self._ticker is not None
+        again(self._ticker, self._active().keep_up())
 
     def _unwatch(self) -> None:
-        for ticker in self._tickers:
+        ticker, self._ticker = self._ticker, None
+        if ticker is not None:
             self.destroy_timer(ticker)
-        self._tickers = []
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.close()

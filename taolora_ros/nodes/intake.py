@@ -30,6 +30,7 @@ from taolora_ros.samples import NS_PER_S, RawMessage
 
 CLOCK = '/clock'
 LOOKED_AT = 20  # topics whose publishers are asked for at a time; counting them is much cheaper
+_DISCOVERY_NS = 200_000_000  # between two looks for publishers
 _ARRIVAL = operator.attrgetter('receive_ns')
 log = logging.logger(__name__)
 
@@ -80,7 +81,7 @@ class TopicIntake:
         is_simulated: bool,
         options: IntakeOptions | None = None,
     ) -> None:
-        """Subscribe to the topics that are there; `discover` finds the others later.
+        """Subscribe to the topics that are there; `follow` finds the others later.
 
         Args:
             node: owns the subscriptions; its remapping holds.
@@ -100,6 +101,7 @@ class TopicIntake:
         self._names = {topic: node.resolve_topic_name(topic) for topic in self._wanted}
         self._offers = {topic: _Offer() for topic in self._wanted}
         self._turn = 0
+        self._followed_ns = time.monotonic_ns()
         self._simulated = SimulatedReceipt() if is_simulated else None
         self._held: list[RawMessage] = []
         self.lost = 0  # messages that were published but never reached the queue's end
@@ -123,6 +125,13 @@ class TopicIntake:
     def faults(self) -> tuple[str, ...]:
         """What is wrong with the publishers of topics, one line each."""
         return tuple(fault for offer in self._offers.values() for fault in offer.faults)
+
+    def follow(self) -> None:
+        """Discover what has changed, unless it was looked for a moment ago."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._followed_ns >= _DISCOVERY_NS:
+            self._followed_ns = now_ns
+            self.discover()
 
     def discover(self) -> None:
         """Follow publishers that have appeared, vanished or changed.

@@ -20,7 +20,6 @@ from sensor_msgs.msg import Imu
 from taolora_ros.config import Config
 from taolora_ros.ingest.intake import Intake
 from taolora_ros.ingest.types import TypeRegistry
-from taolora_ros.nodes.detector import DISCOVERY_S
 from taolora_ros.nodes.hop_timer import Batch, HopSchedule, again
 from taolora_ros.nodes.intake import TopicIntake
 from taolora_ros.nodes.load import NUMBER
@@ -100,10 +99,11 @@ class Drained(Listener):
         poll_s = DetectorOptions().drain_s
         self._schedule = HopSchedule(poll_s=poll_s, queue=queue)
         self._draining = self.create_timer(poll_s, self._keep_up, clock=self._steady)
-        self.create_timer(DISCOVERY_S, self._topics.discover, clock=self._steady)
 
     def _keep_up(self) -> None:
-        again(self._draining, self._schedule.keep_up(self._drain))
+        wait_ns = self._schedule.keep_up(self._drain)
+        self._topics.follow()
+        again(self._draining, wait_ns)
 
     def _drain(self) -> Batch:
         config, completed_ns = self._config, None

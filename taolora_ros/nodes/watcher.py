@@ -61,11 +61,14 @@ class Watcher:
     def keep_up(self) -> int:
         """Take what arrives until the next hop is further off, and publish what it shows.
 
+        What can wait is done then: a look for publishers, and the FP32 twin's work.
+
         Returns:
             How long to wait until the next time, in ns.
         """
         wait_ns = self._schedule.keep_up(self.drain)
         start_ns = time.perf_counter_ns()
+        self.intake.follow()
         self.session.compare(round(SPARE_SHARE * wait_ns))
         return max(1, wait_ns - (time.perf_counter_ns() - start_ns))
 

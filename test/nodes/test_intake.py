@@ -211,6 +211,23 @@ def test_a_closed_intake_leaves_no_subscription(
     assert probe.get_parameter('use_sim_time').type_ is Parameter.Type.BOOL
 
 
+def test_publishers_are_looked_for_five_times_a_second(
+    probe: Node, spin_until: Spin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ns = 1_000_000_000
+    monkeypatch.setattr('taolora_ros.nodes.intake.time.monotonic_ns', lambda: now_ns)
+    intake = TopicIntake(probe, ['/a'], depth=10, is_simulated=False)
+    publisher = probe.create_publisher(Float64, '/a', RELIABLE)
+    spin_until(lambda: probe.count_publishers('/a') == 1)
+    now_ns += 199_000_000
+    intake.follow()
+    assert intake.waiting == ('/a',)
+    now_ns += 1_000_000
+    intake.follow()
+    assert intake.waiting == ()
+    spin_until(lambda: publisher.get_subscription_count() == 1)
+
+
 def _until(intake: TopicIntake, spin_until: Spin, holds: Callable[[], bool]) -> None:
     def discovered() -> bool:
         intake.discover()
