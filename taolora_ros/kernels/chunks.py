@@ -65,9 +65,7 @@ def chunks(builder: Any, count: Any, emit: Callable[[Chunk], None]) -> None:
     """
     first: Any = ir.Constant(vectors.INDEX, 0)
     for width in (64, 16) if _HAS_MASKS else (32, 8, 1):
-        size = ir.Constant(vectors.INDEX, width)
-        whole = builder.mul(builder.udiv(builder.sub(count, first), size), size)
-        last = builder.add(first, whole)
+        last = vectors.whole_steps(builder, first, count, width)
         with vectors.steps(builder, first, last, width) as index:
             emit(Chunk(builder, index, width))
         first = last

@@ -220,5 +220,12 @@ def steps(builder: Any, first: Any, last: Any, step: Any) -> Iterator[Any]:
         yield index
 
 
+def whole_steps(builder: Any, first: Any, last: Any, step: int) -> Any:
+    """Where the whole steps end that go from `first` on and fit before `last`."""
+    size = ir.Constant(INDEX, step)
+    count = builder.udiv(builder.sub(last, first), size)
+    return builder.add(first, builder.mul(count, size))
+
+
 def _bytes(kind: Any) -> int:
     return 4 if isinstance(kind, ir.FloatType) else int(kind.width) // 8

@@ -41,22 +41,15 @@ class Rows:
 def emit_products(builder: Any, unit: Unit, given: Rows) -> None:
     """Code of y[m, n] = bias[n] + Σ_g s[m, g]·t[g, n]·Σ_{k in g} q[m, k]·w[k, n], 16 in t."""
     zero: Any = ir.Constant(vectors.INDEX, 0)
-    first, many = zero, _whole(builder, zero, given.rows, unit.rows)
+    first, many = zero, vectors.whole_steps(builder, zero, given.rows, unit.rows)
     for width in unit.widths:
-        last = _whole(builder, first, given.outputs, width)
+        last = vectors.whole_steps(builder, first, given.outputs, width)
         with vectors.steps(builder, first, last, width) as n:
             with vectors.steps(builder, zero, many, unit.rows) as row:
                 _emit(builder, given, unit, row, unit.rows, n, width)
             with vectors.steps(builder, many, given.rows, 1) as row:
                 _emit(builder, given, unit, row, 1, n, width)
         first = last
-
-
-def _whole(builder: Any, first: Any, last: Any, step: int) -> Any:
-    """The end of whole steps from `first` on that end by `last`."""
-    size = ir.Constant(vectors.INDEX, step)
-    steps = builder.udiv(builder.sub(last, first), size)
-    return builder.add(first, builder.mul(steps, size))
 
 
 def _emit(

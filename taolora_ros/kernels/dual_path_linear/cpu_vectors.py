@@ -39,9 +39,7 @@ def _passes(builder: Any, outputs: Any) -> Any:
     """Yields an index and its number of outputs within the loop for each number."""
     first: Any = ir.Constant(vectors.INDEX, 0)
     for width in _WIDTHS:
-        size = ir.Constant(vectors.INDEX, width)
-        whole = builder.mul(builder.udiv(builder.sub(outputs, first), size), size)
-        last = builder.add(first, whole)
+        last = vectors.whole_steps(builder, first, outputs, width)
         with vectors.steps(builder, first, last, width) as n:
             yield n, width
         first = last
@@ -74,8 +72,8 @@ def _emit_sums(
 
 def emit_projection(builder: Any, x: Any, inputs: Any, down: Any, ranks: Any, hidden: Any) -> None:
     """Code of h[r] = Σ_k x[k]·A[k, r]: x `[K]`, K, A `[R, K]` FP16 by ranks, R, h `[R]`."""
-    zero, size = ir.Constant(vectors.INDEX, 0), ir.Constant(vectors.INDEX, _RANKS)
-    whole = builder.mul(builder.udiv(ranks, size), size)
+    zero = ir.Constant(vectors.INDEX, 0)
+    whole = vectors.whole_steps(builder, zero, ranks, _RANKS)
     with vectors.steps(builder, zero, whole, _RANKS) as rank:
         vectors.store(builder, _eight_ranks(builder, x, inputs, down, rank), hidden, rank)
     with vectors.steps(builder, whole, ranks, 1) as rank:
@@ -111,9 +109,9 @@ def _eight_ranks(builder: Any, x: Any, inputs: Any, down: Any, first: Any) -> An
 
 
 def _one_rank(builder: Any, x: Any, inputs: Any, down: Any, rank: Any) -> Any:
-    begin, size = builder.mul(rank, inputs), ir.Constant(vectors.INDEX, _LONG)
-    whole = builder.mul(builder.udiv(inputs, size), size)
+    begin = builder.mul(rank, inputs)
     first: Any = ir.Constant(vectors.INDEX, 0)
+    whole = vectors.whole_steps(builder, first, inputs, _LONG)
     value: Any = ir.Constant(vectors.FLOAT, 0.0)
     for last, width in ((whole, _LONG), (inputs, _UNROLLED)):
         total = vectors.variable(builder, vectors.constant(vectors.FLOAT, 0.0, width))

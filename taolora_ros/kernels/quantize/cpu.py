@@ -208,9 +208,9 @@ def _emit_largest(builder: Any, x: Any, count: Any) -> Any:
 
 def _passes(builder: Any, count: Any) -> Iterator[tuple[Any, Any, int]]:
     """Where to go in vectors of many elements, and where the rest of 8 each."""
-    size = ir.Constant(vectors.INDEX, _LONG)
-    middle = builder.mul(builder.udiv(count, size), size)
-    yield ir.Constant(vectors.INDEX, 0), middle, _LONG
+    zero = ir.Constant(vectors.INDEX, 0)
+    middle = vectors.whole_steps(builder, zero, count, _LONG)
+    yield zero, middle, _LONG
     yield middle, count, _SHORT
 
 

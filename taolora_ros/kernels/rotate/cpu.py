@@ -59,8 +59,8 @@ def _turn(
     builder: Any, x: Any, count: Any, units: Any, inputs: Any, turned: Any, width: int
 ) -> None:
     """The stages within vectors."""
-    zero, size = ir.Constant(vectors.INDEX, 0), ir.Constant(vectors.INDEX, width)
-    whole = builder.mul(builder.udiv(count, size), size)
+    zero = ir.Constant(vectors.INDEX, 0)
+    whole = vectors.whole_steps(builder, zero, count, width)
     with vectors.steps(builder, zero, whole, width) as k:
         _turn_vector(builder, vectors.load(builder, x, k, width), units, k, turned)
     with vectors.steps(builder, whole, inputs, width) as k:

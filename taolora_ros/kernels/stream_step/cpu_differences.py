@@ -58,8 +58,8 @@ def predict(builder: Any, *arguments: Any) -> None:
     row after it; then N, P, order and I.
     """
     outputs, patch, order, inputs = arguments[12:]
-    zero, size = ir.Constant(vectors.INDEX, 0), ir.Constant(vectors.INDEX, _ROWS)
-    many = builder.mul(builder.udiv(patch, size), size)
+    zero = ir.Constant(vectors.INDEX, 0)
+    many = vectors.whole_steps(builder, zero, patch, _ROWS)
     for first, last, rows in ((zero, many, _ROWS), (many, patch, 1)):
         with vectors.steps(builder, first, last, rows) as row:
 

@@ -105,9 +105,7 @@ def _power(builder: Any, values: Any, count: Any) -> Any:
     power: Any = ir.Constant(vectors.FLOAT, 0.0)
     first: Any = ir.Constant(vectors.INDEX, 0)
     for lanes in (32, 8):
-        size = ir.Constant(vectors.INDEX, lanes)
-        whole = builder.mul(builder.udiv(builder.sub(count, first), size), size)
-        last = builder.add(first, whole)
+        last = vectors.whole_steps(builder, first, count, lanes)
         sums = vectors.variable(builder, vectors.constant(vectors.FLOAT, 0.0, lanes))
         with vectors.steps(builder, first, last, lanes) as index:
             value = vectors.load(builder, values, index, lanes)
