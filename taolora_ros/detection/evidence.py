@@ -32,12 +32,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taolora_ros.detection.gathering import (
-    MUTE,
-    compiled_gather,
-    compiled_statistics,
-    square_above,
-)
+from taolora_ros.detection.gathering import MUTE, compiled_gather
 from taolora_ros.samples import Float32s, Floats, Ints
 from taolora_ros.signals.session import MIN_BETWEEN, shrinkage
 
@@ -162,10 +157,10 @@ def fit_norm(
 
 @dataclass(frozen=True, eq=False)
 class Evidences:
-    """All statistics after one token."""
+    """All statistics after one token, or after each of many."""
 
-    values: Floats  # [E]
-    shares: Floats  # [E, I]; each row sums to 1, or to 0 where nothing is beyond its center
+    values: Floats  # [..., E]
+    shares: Floats  # [..., E, I]; each row sums to 1, or to 0 where nothing is beyond its center
 
 
 def least_changes(inputs: Sequence[Float32s]) -> Ints:
@@ -179,24 +174,9 @@ def least_changes(inputs: Sequence[Float32s]) -> Ints:
 
 
 def gather(features: Floats, norm: EvidenceNorm, offset: Floats) -> Evidences:
-    """Statistics from features [E, I] and the session's offset of them [E, I]."""
+    """Statistics from features [..., E, I] and the session's offset of them [E, I]."""
     _, shares, values = _gathered(features, norm, offset)
     return Evidences(values, shares)
-
-
-def squares(z: Floats) -> Floats:
-    """Squares of the departures [..., E, I] that lie above the center; 0 below it."""
-    return square_above(z)
-
-
-def statistics(z: Floats, above: Floats) -> Floats:
-    """Values [..., E] of the statistics from departures [..., E, I] and their `squares`."""
-    values = np.empty(z.shape[:-1])
-    shape = (-1, *z.shape[-2:])
-    compiled_statistics()(
-        z.reshape(shape), above.reshape(shape), _IS_LARGEST, values.reshape(-1, len(Evidence))
-    )
-    return values
 
 
 def _gathered(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 from numba import types
@@ -17,8 +16,6 @@ from taolora_ros.samples import Floats
 
 MUTE = 1e9  # spread of an input that has no say in a statistic
 QUIET = 1e-3  # mean square below which a statistic says nothing
-
-Departures = TypeVar('Departures', float, Floats)
 
 
 @functools.cache
@@ -45,7 +42,7 @@ def compiled_gather() -> Callable[..., int]:
                 for i in range(len(above)):
                     rebased = features[n, e, i] - offset[e, i]
                     z[n, e, i] = _departure(rebased, center[e, i], spread[e, i], is_mean[e])
-                    above[i] = square_above(z[n, e, i])
+                    above[i] = np.maximum(z[n, e, i], 0.0) ** 2  # none below the center
                     total += above[i]
                 values[n, e] = _statistic(z[n, e], above, is_largest[e])
                 if total > 0.0:
@@ -54,33 +51,6 @@ def compiled_gather() -> Callable[..., int]:
         return stamp
 
     return gather
-
-
-@functools.cache
-def compiled_statistics() -> Callable[..., int]:
-    """Compile, or load, what turns departures into statistics.
-
-    Its arguments are the departures [n, E, I] and what `square_above` makes of them [n, E, I];
-    which statistics are of a single input [E]; and, overwritten, the values [n, E].
-    """
-    stamp = source_stamp()
-
-    @cached_jit_of(reads(3), reads(3), reads(1, types.boolean), writes(2))
-    def statistics(z, above, is_largest, values):  # type: ignore[no-untyped-def]
-        compact()
-        for n in range(len(z)):
-            for e in range(len(is_largest)):
-                values[n, e] = _statistic(z[n, e], above[n, e], is_largest[e])
-        return stamp
-
-    return statistics
-
-
-@formula
-def square_above(z: Departures) -> Departures:
-    """Square of a departure, or of each of many, that lies above the center; 0 below it."""
-    above: Departures = np.maximum(z, 0.0) ** 2
-    return above
 
 
 @formula
@@ -93,7 +63,7 @@ def _departure(rebased: float, center: float, spread: float, is_mean: bool) -> f
 
 @formula
 def _statistic(z: Floats, above: Floats, is_largest: bool) -> float:
-    """Value of one statistic, from its departures [I] and what `square_above` makes of them."""
+    """Value of one statistic, from its departures [I] and the squares [I] of those above 0."""
     compact()
     value: float = z.max() if is_largest else np.log(above.mean() + QUIET)
     return value

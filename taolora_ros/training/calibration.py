@@ -13,8 +13,7 @@ from taolora_ros.detection.evidence import (
     EvidenceNorm,
     SessionFeatures,
     fit_norm,
-    squares,
-    statistics,
+    gather,
 )
 from taolora_ros.detection.scoring import ScoreCalibration, combine, decades, surprise
 from taolora_ros.detection.tails import fit_tail
@@ -96,6 +95,6 @@ def _cross_fitted(
     for session in sessions:
         others = [other.features for other in sessions if other is not session]
         norm, features = fit_norm(others, changes, rebase=rebase), session.features
-        z = norm.departures(features.features, norm.offset(features.warmup))
-        evidence.append(statistics(z, squares(z)))
+        offset = norm.offset(features.warmup)
+        evidence.append(gather(features.features, norm, offset).values)
     return evidence

@@ -12,8 +12,6 @@ from taolora_ros.detection.evidence import (
     gather,
     least_changes,
     open_norm,
-    squares,
-    statistics,
 )
 from taolora_ros.detection.features import EvidenceWindows
 from taolora_ros.detection.gathering import MUTE
@@ -155,13 +153,14 @@ def test_many_hops_at_once_are_what_each_is_alone(norm: EvidenceNorm) -> None:
     features = _session(70).features[:40]
     offset = 0.1 * np.ones_like(norm.center)
     z = norm.departures(features, offset)
-    values = statistics(z, squares(z))
+    values = gather(features, norm, offset).values
     for hop, row in enumerate(features):
         seen = gather(row, norm, offset)
         np.testing.assert_array_equal(seen.values, values[hop])
         np.testing.assert_array_equal(norm.departures(row, offset), z[hop])
-        totals = squares(z[hop]).sum(axis=1, keepdims=True)
-        np.testing.assert_allclose(seen.shares * totals, squares(z[hop]), rtol=1e-13)
+        squares = np.maximum(z[hop], 0.0) ** 2
+        totals = squares.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(seen.shares * totals, squares, rtol=1e-13)
 
 
 def test_departures_equal_their_formula_and_what_is_muted_has_none(norm: EvidenceNorm) -> None:

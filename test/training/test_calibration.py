@@ -12,8 +12,6 @@ from taolora_ros.detection.evidence import (
     SessionFeatures,
     fit_norm,
     gather,
-    squares,
-    statistics,
 )
 from taolora_ros.detection.scoring import score
 from taolora_ros.detection.tails import fit_tail
@@ -47,8 +45,7 @@ def through(norm_of: list[WatchedSession], seen: WatchedSession) -> np.ndarray:
     """Statistics of a session as a detector trained on others sees them."""
     norm = fit_norm([other.features for other in norm_of], CHANGES)
     offset = norm.offset(seen.features.warmup)
-    z = norm.departures(seen.features.features, offset)
-    return statistics(z, squares(z))
+    return gather(seen.features.features, norm, offset).values
 
 
 def test_tails_see_each_session_through_a_norm_fitted_to_the_others() -> None:
